@@ -1,11 +1,13 @@
 """Lists whose rows can be clicked: each goes there, on the plot and into the question."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
 from polysema.app.dashboard.permalink import plain
+from polysema.app.explorer.results import Neighbor, OccurrenceHit
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class ListedRow:
 
 
 def clickable_list(
-    rows: Sequence[ListedRow], key: str, choose: Callable[[object], None], baseline: float = 0.0
+    rows: Sequence[ListedRow], key: str, choose: Callable[[object], None], baseline: float = math.nan
 ) -> None:
     """A button for each row, with a bar behind it and a mark at the baseline; a click calls `choose` with its value."""
     with st.container(key=f"ps_list_{key}", gap=None):
@@ -38,21 +40,34 @@ def clickable_list(
                 args=(row.value,),
             )
     bars = "".join(
-        f".st-key-{key}_{place} button{{--ps-share:{100 * min(1.0, max(0.0, row.score)):.1f}%;"
-        f"--ps-base:{100 * min(1.0, max(0.0, baseline)):.1f}%}}"
+        f".st-key-{key}_{place} button{{--ps-share:{_percent(row.score)};--ps-base:{_percent(baseline)}}}"
         for place, row in enumerate(rows)
         if row.score is not None
     )
     st.html(f"<style>{bars}</style>")
 
 
+def neighbor_rows(found: Sequence[Neighbor]) -> list[ListedRow]:
+    """Neighbors for a list; each stands for its key."""
+    return [ListedRow(one.key, "", one.score, one.key) for one in found]
+
+
+def occurrence_rows(found: Sequence[OccurrenceHit]) -> list[ListedRow]:
+    """Occurrences for a list, each sentence with its word marked, and the sense; each stands for itself."""
+    return [ListedRow(one.text, one.sense, one.score, one, (one.start, one.end)) for one in found]
+
+
+def _percent(share: float) -> str:
+    return "-9px" if math.isnan(share) else f"{100 * min(1.0, max(0.0, share)):.1f}%"  # out of sight
+
+
 def _label(rank: int, row: ListedRow) -> str:
     start, end = row.marked
-    name = f"{plain(row.name[:start])}**{plain(row.name[start:end])}**{plain(row.name[end:])}"
-    if start == end:
-        name = f"**{plain(row.name)}**"
-    elif start and row.name[start - 1].isspace():  # `plain` drops the spaces at the ends
-        name = f"{plain(row.name[:start])} **{plain(row.name[start:end])}** {plain(row.name[end:])}"
+    before, marked, after = row.name[:start], row.name[start:end], row.name[end:]
+    name = f"**{plain(row.name)}**"
+    if start < end:  # `plain` drops the spaces at the ends
+        lead = " " * before.endswith((" ", "\t", "\n"))
+        name = f"{plain(before)}{lead}**{plain(marked)}**{' ' * after[:1].isspace()}{plain(after)}"
     score = f" :gray[{row.score:.3f}]" if row.score is not None else ""
     note = f"  \n:small[:gray[{plain(row.note)}]]" if row.note else ""
     return f":gray[{rank}]  {name}{score}{note}"

@@ -3,7 +3,7 @@
 import altair  # noqa: F401  before any work in the background imports what it needs as well
 import streamlit as st
 
-from polysema.app.dashboard import permalink, reader_notes, share_menu, shared_link, widgets
+from polysema.app.dashboard import permalink, reader_notes, share_menu, shared_link, trail, widgets
 from polysema.app.dashboard.addresses import FIRST_PAGE, PAGES
 from polysema.app.dashboard.components.steps import settle
 from polysema.app.dashboard.data.endings import tell_endings
@@ -24,6 +24,7 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state="collapsed" if page.url_path in WIDE_PAGES else "auto",
 )
+trail.turn_page()
 widgets.style()
 widgets.warm_up()
 with st.sidebar:

@@ -24,27 +24,36 @@ def arrows_of(answer: AnalogyAnswer) -> list[Arrow]:
     return [Arrow(place, target, dashed=weights[place] < 0) for place in range(target)]
 
 
-def parallelogram(answer: AnalogyAnswer, space: Space, key: str, height: int = 430) -> str | None:
-    """Draw it, with its points as CSV under it; returns the word that was clicked."""
+def parallelogram(answer: AnalogyAnswer, space: Space, key: str, height: int = 430, near: str = "") -> str | None:
+    """Draw it, with its points as CSV under it, and the word `near` that is looked at lit on it; returns the word that
+    was clicked.
+    """
     inputs = answer.input_vectors
     found = unit(np.asarray(space.vectors[[n.row for n in answer.neighbors]]))
     vectors = np.concatenate([inputs, answer.target[None], found])
     plane = principal_plane(vectors)
     labels = [i.word for i in answer.inputs] + [answer.expression] + [n.key for n in answer.neighbors]
     category = [0] * len(inputs) + [1] + [2] * len(found)
+    if near and near not in labels:  # the plane stays that of the sum
+        labels, category = [*labels, near], [*category, 2]
+        vectors = np.concatenate([vectors, unit(np.asarray(space.vectors[[space.resolve(near)]]))])
     points = Points(
         positions=plane.project(vectors),
         labels=labels,
         categories=["in the sum", "where the sum leads", "nearest words"],
         category=np.array(category),
-        shapes=np.array([0] * len(inputs) + [2] + [0] * len(found)),
+        shapes=np.array([2 if kind == 1 else 0 for kind in category]),
     )
     shown = f"Plane of the words of {answer.expression}, the vector it leads to, and the nearest words"
     selected = scatter(
         points,
         key=f"{key}_map",
         alt=shown,
-        marks=PlotMarks(arrows=arrows_of(answer), label_rows=list(range(len(labels)))),
+        marks=PlotMarks(
+            arrows=arrows_of(answer),
+            label_rows=list(range(len(labels))),
+            highlight=[labels.index(near)] if near in labels else [],
+        ),
         options=PlotOptions(height=height, report_view=False),
     )
     downloads.points(points, key)

@@ -18,7 +18,6 @@ from polysema.app.dashboard.permalink import plain as plain
 from polysema.app.dashboard.share_menu import offer_lines
 from polysema.app.dashboard.sharing import page_record
 from polysema.app.explorer import Explorer
-from polysema.app.explorer.results import OccurrenceHit
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.maps.projection import warm
 from polysema.core.model.catalog import catalog, folder_of
@@ -171,22 +170,6 @@ def sentences(rows: Sequence[tuple[str, int, int, str]]) -> None:
         f'<li>{marked(text, start, end)}<div class="meta">{meta}</div></li>' for text, start, end, meta in rows
     )
     st.html(f'<ul class="ps-hits">{items}</ul>')
-
-
-def hits(found: Sequence[OccurrenceHit]) -> None:
-    """Occurrences that were found: each sentence with its word marked, the cosine and the sense."""
-    sentences(
-        [
-            (
-                hit.text,
-                hit.start,
-                hit.end,
-                f"cosine {hit.score:.3f}"
-                + (f' · <span class="ps-tag">{escape(hit.sense)}</span>' if hit.sense else ""),
-            )
-            for hit in found
-        ]
-    )
 
 
 def notes_of(*answers: object) -> tuple[str, ...]:

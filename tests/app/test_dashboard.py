@@ -1,5 +1,6 @@
 """Each page's states, by Streamlit's own test harness: at once useful, and one clear line for a mistake."""
 
+import re
 import time
 from pathlib import Path
 
@@ -46,6 +47,11 @@ def _all(app: AppTest) -> list[object]:
     return [element.proto for element in app.main if hasattr(element, "proto")] + [app.main]
 
 
+def listed(app: AppTest, key: str) -> list[str]:
+    """The rows of a list that can be clicked."""
+    return [button.label for button in app.button if button.key and re.fullmatch(rf"{key}_\d+", button.key)]
+
+
 def html(app: AppTest) -> str:
     return " ".join(element.proto.body for element in app.get("html"))
 
@@ -55,8 +61,78 @@ def test_analogies_answer_at_once() -> None:
     assert not app.exception
     assert not app.error
     assert app.title[0].value == "Analogies"
-    assert '<td class="word">woman</td>' in html(app)
+    assert "**woman**" in listed(app, "answers")[0]
     assert any("leads nearest to **woman**" in m.value for m in app.markdown)
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    app.button(key=key).click().run()
+    return settle(app)
+
+
+def test_an_answer_is_looked_at_and_walked_on_from_and_put_into_the_sum() -> None:
+    app = press(page("analogies"), "answers_0")
+    assert any("Around **woman**" in m.value for m in app.markdown)
+    name = re.findall(r"\*\*(.*?)\*\*", listed(app, "around")[0])[0]
+    press(app, "around_0")
+    assert any(f"Around **{name}**" in m.value for m in app.markdown)
+    assert any("›" in c.value and "woman" in c.value for c in app.caption)
+    press(app, "analogies_back")
+    assert any("Around **woman**" in m.value for m in app.markdown)
+    press(app, "near_into_2")
+    assert app.text_input(key="q").value == "queen - king + woman"
+    press(app, "analogies_back")
+    assert app.text_input(key="q").value == "queen - king + man"
+    assert any("Around **woman**" in m.value for m in app.markdown)
+    press(app, "analogies_back")
+    assert not any("Around" in m.value for m in app.markdown)
+    assert not app.exception
+
+
+def test_neighbors_are_walked_from_one_to_the_next_and_back() -> None:
+    app = page("neighbors")
+    press(app, "nearest_0")
+    assert app.text_input(key="w").value == "banks"
+    assert any("Nearest to **banks**" in m.value for m in app.markdown)
+    app.button_group(key="mode").set_value("A word in a sentence").run()
+    settle(app)
+    hit = re.findall(r"\*\*(.*?)\*\*", listed(app, "found")[0])[0]
+    press(app, "found_0")
+    assert app.text_input(key="cw").value == hit
+    assert app.text_input(key="text").value != "They had a picnic on the bank of the river."
+    press(app, "static_0")
+    assert app.button_group(key="mode").value == "A word"
+    assert app.selectbox(key="ns").value == "minilm-l6"
+    press(app, "neighbors_back")
+    assert app.text_input(key="cw").value == hit
+    press(app, "neighbors_back")
+    assert app.text_input(key="text").value == "They had a picnic on the bank of the river."
+    press(app, "neighbors_back")
+    assert app.text_input(key="w").value == "bank"
+    assert not app.exception
+
+
+def test_a_sentence_of_contexts_is_looked_at_and_its_neighbors_lead_on() -> None:
+    app = page("contexts", map="PCA")
+    press(app, "sentences_3")
+    looked_at = [element.proto.body for element in app.get("html") if "Nearest at layer 6" in element.proto.body]
+    assert len(looked_at) == 1
+    press(app, "like_this_0")
+    assert looked_at[0] not in html(app)
+    assert "Nearest at layer 6" in html(app)
+    press(app, "contexts_back")
+    assert looked_at[0] in html(app)
+    assert not app.exception
+
+
+def test_a_head_that_was_found_is_drawn_large() -> None:
+    app = page("inside")
+    layer, head = map(int, re.findall(r"head (\d+)\\\.(\d+)", listed(app, "found_heads")[1])[0])
+    press(app, "found_heads_1")
+    assert app.number_input(key="al_minilm-l6_self").value == layer
+    assert app.number_input(key="ah_minilm-l6_self").value == head
+    press(app, "inside_back")
+    assert (app.number_input(key="al_minilm-l6_self").value, app.number_input(key="ah_minilm-l6_self").value) == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -80,13 +156,13 @@ def test_a_wrong_expression_makes_one_line(typed: str, message: str) -> None:
 
 def test_an_expression_comes_from_the_link() -> None:
     app = page("analogies", q="paris - france + italy", k="3")
-    assert '<td class="word">rome</td>' in html(app)
+    assert "**rome**" in listed(app, "answers")[0]
 
 
 def test_neighbors_of_a_word_and_of_an_unknown_one() -> None:
     app = page("neighbors")
     assert not app.exception
-    assert '<td class="word">banks</td>' in html(app)
+    assert "**banks**" in listed(app, "nearest")[0]
     app.text_input(key="w").set_value("bankk")
     app.button[0].click().run()
     settle(app)
@@ -102,7 +178,8 @@ def test_neighbors_of_a_word_in_a_sentence() -> None:
     settle(app)
     assert not app.exception
     assert "<mark>bank</mark>" in html(app)
-    assert '<span class="ps-tag">river</span>' in html(app)
+    assert "**bank**" in listed(app, "found")[0]
+    assert "river" in listed(app, "found")[0]
     app.text_input(key="text").set_value("nothing <b>here</b>")
     app.button[0].click().run()
     settle(app)
@@ -122,7 +199,7 @@ def test_contexts_has_a_map_for_every_layer() -> None:
     next(b for b in app.button if b.label == "Put them on the map").click().run()
     settle(app)
     assert any("Left out" in w.value for w in app.warning)
-    assert "The <mark>bank</mark> of the canal." in html(app)
+    assert any("The **bank** of the canal" in label for label in listed(app, "sentences"))
 
 
 def test_a_text_read_in_windows_is_told() -> None:
@@ -142,7 +219,7 @@ def test_inside_shows_heads_at_once_and_finds_the_one_asked_for() -> None:
     app = page("inside")
     assert not app.exception
     assert not app.error
-    assert '<td class="word">2.9 (L1H8)</td>' in html(app)
+    assert any("head 2.9 (L1H8)" in label.replace("\\", "") for label in listed(app, "found_heads"))
     assert any("Head 3.1 (L2H0): to the word before" in c.value for c in app.caption)
     app.number_input(key="al_minilm-l6_self").set_value(5).run()
     settle(app)
@@ -253,9 +330,9 @@ def test_neighbors_in_a_collection_are_sentences() -> None:
         app = page("neighbors", ns="test-neighbors", w="bank", nk="3")
         assert not app.exception
         assert any("has 3 rows for bank; this is about the first" in c.value.replace("\\", "") for c in app.caption)
-        shown = html(app)
-        assert "Nearest to The <mark>bank</mark> of a river." in shown
-        assert shown.index("Ducks on the <mark>bank</mark>.") < shown.index("A &lt;b&gt;<mark>")
+        assert "Nearest to The <mark>bank</mark> of a river." in html(app)
+        shown = "".join(listed(app, "nearest"))
+        assert shown.index("Ducks on the **bank**") < shown.index("A \\<b\\>**bank**")
     finally:
         shelf.delete("test-neighbors")
 

@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from polysema.app.explorer import Explorer
-from tests.app.test_dashboard import as_launched, html, settle
+from tests.app.test_dashboard import as_launched, listed, settle
 from tests.app.test_page_map import page
 
 __all__ = ["as_launched"]
@@ -30,7 +30,13 @@ def test_two_layers_at_once(explorer: Explorer) -> None:
     senses = found.a.space.column("sense")
     row = next(int(row) for row in found.changed if senses[row])
     assert f"**{found.a.space.keys[row]}**: {len(found.stayed(row))} of 10 neighbors stayed" in shown(app)
-    assert html(app).count("− lost: rank") == html(app).count("+ gained: rank") == len(found.lost(row))
+    lost = [label for label in listed(app, "near_a") if "lost\\: rank" in label]
+    assert len(lost) == sum("gained\\: rank" in label for label in listed(app, "near_b")) == len(found.lost(row))
+    app.button(key="near_b_0").click().run()
+    nearest = found.b.neighbors.rows[row, 0]
+    assert f"**{found.a.space.keys[int(nearest)]}**: {len(found.stayed(int(nearest)))} of 10" in shown(settle(app))
+    app.button(key="compare_back").click().run()
+    assert f"**{found.a.space.keys[row]}**: {len(found.stayed(row))} of 10 neighbors stayed" in shown(settle(app))
     table = app.dataframe[0].value
     assert table["stayed"].tolist() == sorted(table["stayed"])
     assert len(table) == 500
@@ -46,7 +52,7 @@ def test_two_spaces_of_words(explorer: Explorer) -> None:
     found = explorer.maps.matched("glove-6b-50d", "minilm-l6", n=500, method="pca")
     assert f"{found.matched:,} rows" in " ".join(c.value for c in app.caption)
     assert f"{found.a.left_out:,} of glove" in " ".join(c.value for c in app.caption)
-    assert "+ gained: rank" in html(app)
+    assert any("gained\\: rank" in label for label in listed(app, "near_b"))
     app.number_input(key="ck_near").set_value(3).run()
     assert "Of a row's 3 nearest" in shown(settle(app))
 

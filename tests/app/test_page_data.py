@@ -15,7 +15,7 @@ from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.dashboard import widgets
 from polysema.core.model.catalog import folder_of
 from polysema.core.progress import Progress
-from tests.app.test_dashboard import MAIN, as_launched, html, page, settle
+from tests.app.test_dashboard import MAIN, as_launched, html, listed, page, settle
 
 __all__ = ["as_launched"]
 
@@ -81,8 +81,12 @@ def test_the_example_goes_into_a_collection_at_one_press(shelf: CollectionRegist
     app.button_group(key="dq").set_value("Like a text").run()
     settle(app)
     assert not app.error
-    assert "They sat on the <mark>bank</mark> of the river" in html(app)
+    assert any("They sat on the **bank** of the river" in label for label in listed(app, "rows"))
     assert "Two rows taken at random have cosine 0.1" in page_text(app)
+    app.button(key="rows_0").click().run()  # a row of the list is the next question
+    assert settle(app).button_group(key="dq").value == "Like a row"
+    app.button(key="data_back").click().run()
+    assert settle(app).button_group(key="dq").value == "Like a text"
     app.button_group(key="data").set_value("Add").run()
     settle(app)
     press(app, "Add it again, differently")

@@ -33,12 +33,14 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     page.wait_for_selector("text=10 of 17 rows", timeout=120_000)
     page.get_by_text("Like a text", exact=True).click()
     page.wait_for_selector("text=Nearest to bank", timeout=120_000)
-    marked = page.locator(".ps-hits mark").all_inner_texts()
+    marked = page.locator("[class*=st-key-rows_] strong").all_inner_texts()
     assert marked[:3] == ["bank", "bank", "bank"]
     box = page.get_by_role("textbox", name="Only rows that pass")
     box.fill("word = 'swan'")
     box.press("Enter")
-    until(lambda: page.locator(".ps-hits mark").all_inner_texts() == ["swan"], "only the row that passes")
+    until(
+        lambda: page.locator("[class*=st-key-rows_] strong").all_inner_texts() == ["swan"], "only the row that passes"
+    )
     at_rest(page)
     page.get_by_role("button", name="Make the file").click()
     save = page.get_by_role("button", name=re.compile(f"Save {name}-layer-6-v"))
@@ -58,7 +60,7 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     other.wait_for_selector("text=Nearest to bank", timeout=120_000)
     box = other.get_by_role("textbox", name="Only rows that pass")
     until(lambda: box.input_value() == "word = 'swan'", "the condition is not restored")
-    assert other.locator(".ps-hits mark").all_inner_texts() == ["swan"]
+    assert other.locator("[class*=st-key-rows_] strong").all_inner_texts() == ["swan"]
     at_rest(other)
     other.get_by_text("Delete this collection").click()
     other.get_by_role("textbox", name="Its name, to delete it").fill(name)

@@ -64,10 +64,10 @@ def test_a_form_of_several_controls_is_one_step_and_a_click_on_a_point_another(p
     start = steps(page)
     page.get_by_role("spinbutton", name="Answers").fill("5")
     ask(page, "Word", "swan", "Nearest to swan")
-    assert page.locator(".ps-bars td.word").count() == 5
+    assert page.locator("[class*=st-key-nearest_] button").count() == 5
     assert steps(page) == start + 1
     page.wait_for_selector(".polysema-scatter[data-ready='1'][data-settled='1']", timeout=120_000)
-    nearest = page.locator(".ps-bars td.word").first.inner_text()
+    nearest = page.locator(".st-key-nearest_0 strong").inner_text()
     walk_to(page, nearest)
     page.wait_for_selector(f"text=Nearest to {nearest}", timeout=120_000)
     at_rest(page)

@@ -4,14 +4,15 @@ import math
 
 import streamlit as st
 
-from polysema.app.dashboard import downloads, space_picker, widgets
+from polysema.app.dashboard import downloads, permalink, space_picker, trail, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import clickable_list, neighbor_rows
 from polysema.app.dashboard.parallelogram import parallelogram
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.pick import pick_space
 from polysema.app.explorer.results import AnalogyAnswer
 from polysema.core.errors import UserError
-from polysema.core.space.expression import parse
+from polysema.core.space.expression import Expression, Term, parse
 
 EXAMPLES = ("queen - king + man", "paris - france + italy", "bigger - big + small", "sushi - japan + germany")
 
@@ -24,6 +25,7 @@ def use_example() -> None:
         st.session_state["example"] = None
 
 
+MAX_PLACES = 6  # words of a sum in whose place another one can be put by a press
 METHODS = {
     "3cosadd": "3CosAdd: the word nearest to the sum (Mikolov et al. 2013)",
     "3cosmul": "3CosMul: near to the plus words and far from the minus words at once (Levy and Goldberg 2014)",
@@ -80,17 +82,67 @@ def evidence(answer: AnalogyAnswer) -> None:
         )
 
 
+def look_at(word: object) -> None:
+    """A word of the plot or of a list is looked at."""
+    trail.walk("analogies", {"near": word})
+
+
+def looked_at(expression: str, space: str) -> str:
+    """The word that is looked at; none once another sum is asked, or the sum of another space."""
+    state = st.session_state
+    if permalink.returning() or "near" not in state:
+        state["near"] = st.query_params.get("near", "")
+    elif state.get("near_of") != (expression, space):
+        state["near"] = ""
+    state["near_of"] = (expression, space)
+    if (clicked := state.pop("clicked_near", None)) is not None:
+        look_at(clicked)
+    permalink.put("near", state["near"])
+    return str(state["near"])
+
+
+def put_into(expression: str, place: int, word: str) -> None:
+    """A word takes the place of one of the sum."""
+    terms = list(parse(expression).terms)
+    terms[place] = Term(terms[place].weight, word)
+    trail.walk("analogies", {"q": str(Expression(tuple(terms))), "near": "", "near_of": None})
+
+
+def take_click(clicked: str | None) -> None:
+    """Look at the word that was clicked on the plot, and at none once it is let go of."""
+    state = st.session_state
+    before = state.get("clicked_before")
+    state["clicked_before"] = clicked
+    gone = clicked is None and before is not None and before == state.get("near")
+    if (clicked is not None and clicked != before) or gone:
+        state["clicked_near"] = clicked or ""
+        st.rerun()
+
+
+def places_for(word: str, expression: str) -> None:
+    """A button for each word of the sum, in whose place the word that is looked at is put."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption("Into the sum in place of")
+        for place, term in enumerate(parse(expression).terms[:MAX_PLACES]):
+            st.button(
+                widgets.plain(term.word[:40]),
+                key=f"near_into_{place}",
+                on_click=put_into,
+                args=(expression, place, word),
+                help="Ask the sum with that word in it.",
+            )
+
+
 def around(word: str, space: str, baseline: float) -> None:
-    """The neighbors of the word that was clicked."""
+    """The neighbors of the word that is looked at."""
     answer = work.answer(
         ("neighbors", word, space, 8), lambda progress: widgets.explorer().space(space).neighbors(word, 8)
     )
     if answer is None:
         return
-    st.markdown(f"Around **{widgets.plain(word)}**, the word you clicked:")
-    rows = [(n.key, n.score) for n in answer.neighbors]
-    widgets.bars(rows, baseline=baseline)
-    downloads.ranked(rows, "around", "word", "cosine", baseline)
+    st.markdown(f"Around **{widgets.plain(word)}**:")
+    clickable_list(neighbor_rows(answer.neighbors), "around", look_at, baseline)
+    downloads.ranked([(n.key, n.score) for n in answer.neighbors], "around", "word", "cosine", baseline)
 
 
 def page() -> None:
@@ -106,6 +158,7 @@ def page() -> None:
         return
     if space_picker.without_rows(space):
         return
+    near = looked_at(expression, space)
     answer = work.answer(
         ("analogy", expression, space, k, method),
         lambda progress: widgets.explorer().space(space).analogy(expression, k, method),
@@ -121,20 +174,24 @@ def page() -> None:
         return
     left, right = st.columns([7, 5], gap="medium")
     with left:
-        clicked = parallelogram(answer, widgets.explorer().space(space).space, "analogy")
+        opened = widgets.explorer().space(space).space
+        near = near if near in opened.keys else ""
+        clicked = parallelogram(answer, opened, "analogy", near=near)
+        take_click(clicked)
     with right:
+        trail.trail_bar("analogies", near or expression)
         first = answer.neighbors[0]
         st.markdown(f"**{widgets.plain(answer.expression)}** leads nearest to **{widgets.plain(first.key)}**")
         label = "score" if method in ("3cosmul", "pairdirection") else "cosine"
         baseline = widgets.explorer().space(space).baseline if label == "cosine" else math.nan
-        rows = [(n.key, n.score) for n in answer.neighbors]
-        widgets.bars(rows, baseline=baseline, label=label)
-        downloads.ranked(rows, "analogy", "word", label, baseline)
+        clickable_list(neighbor_rows(answer.neighbors), "answers", look_at, baseline)
+        downloads.ranked([(n.key, n.score) for n in answer.neighbors], "analogy", "word", label, baseline)
         stood = ", ".join(f"{widgets.plain(i.word)} \\#{i.rank:,} ({i.score:.3f})" for i in answer.inputs if i.rank)
         st.caption(f"The words of the sum are left out. They would stand: {stood}. {widgets.beside(baseline)}")
         evidence(answer)
-    if clicked is not None:
-        around(clicked, space, baseline)
+        if near:
+            places_for(near, expression)
+            around(near, space, baseline)
     widgets.python_lines(
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().space({space!r}).analogy("
         f"{expression!r}, k={k}, method={method!r})\n"

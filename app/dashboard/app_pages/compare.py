@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from polysema.app.dashboard import permalink, space_picker, widgets
+from polysema.app.dashboard import permalink, space_picker, trail, widgets
 from polysema.app.dashboard.compare.controls import STEPS, between, controls, example, how, matched, show_notes
-from polysema.app.dashboard.compare.details import distribution, neighbors, table
+from polysema.app.dashboard.compare.details import distribution, look_at, neighbors, table
 from polysema.app.dashboard.compare.plots import VIEWS, ColoredMaps, color, side_by_side, step_by_step, take
 
 
@@ -16,6 +16,7 @@ def restore(a: str, b: str) -> None:
             state.pop(name, None)
         for name in VIEWS.values():
             permalink.put(name, "")
+        trail.forget("compare")
     state["compare_of"] = (a, b)
     current = permalink.restore("compare")
     focus = current.get("focus")
@@ -67,7 +68,7 @@ def page() -> None:
         distribution(found)
     if picked is not None and picked != state.get("compare_picked"):
         state["compare_picked"] = picked
-        state["compare_focus"] = picked
+        look_at(picked)
         st.rerun()
     state["compare_picked"] = picked
     permalink.keep(

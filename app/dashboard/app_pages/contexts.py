@@ -28,6 +28,7 @@ from polysema.app.dashboard.contexts.controls import (
     word_map,
 )
 from polysema.app.dashboard.contexts.details import agreement, curves, like_this, table
+from polysema.app.dashboard.contexts.focus import FOCUS, focus_of, looked_at, restore
 from polysema.app.dashboard.contexts.move_panel import move_panel
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.bring import offer
@@ -58,7 +59,7 @@ def picture(found: WordMap, layer: int, names: list[str], by: str) -> Selection:
         points,
         key="contexts_map",
         alt=f"Map of {n} occurrences of {found.word} at layer {layer}, colored by {by}, and its static vector",
-        marks=PlotMarks(label_rows=[n]),
+        marks=PlotMarks(label_rows=[n], highlight=[] if (focus := focus_of(found)) is None else [focus]),
         start=PlotStart(
             [row for row in st.session_state.get("contexts_selected", []) if row <= n],
             read_view(st.query_params.get("view", "")),
@@ -87,8 +88,7 @@ def page() -> None:
         offer("minilm-l6", "This needs a language model, such as", "contexts")
         return
     kept = permalink.restore("contexts")
-    if "selected" in kept:
-        st.session_state["contexts_selected"] = permalink.unpack(kept["selected"])
+    restore(kept)
     word, model, method, color = controls(models)
     slider = st.container()
     extra = own_sentences(word)
@@ -115,13 +115,14 @@ def page() -> None:
             agreement(clustered, layer)
     permalink.keep(
         "contexts",
-        {"widget:own": st.session_state.get("own", ""), "selected": permalink.pack(selected.rows)},
+        {"widget:own": st.session_state.get("own", ""), "selected": permalink.pack(selected.rows)}
+        | {"focus": st.session_state.get(FOCUS)},
         {"widget:own": ""},
         views=("selected",),
     )
-    if selected.clicked is not None and selected.clicked < len(found.texts):
-        like_this(found, layer, selected.clicked)
-        move_panel(found, layer, selected.clicked)
+    if (focus := looked_at(found, selected)) is not None:
+        like_this(found, layer, focus)
+        move_panel(found, layer, focus)
     table(found, selected)
     concordance_panel(found, layer)
     if clustered is not None:

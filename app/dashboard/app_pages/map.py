@@ -91,7 +91,6 @@ def keep(selected: Selection, focus: int) -> None:
     if selected.clicked is not None and selected.clicked != state.get("map_clicked"):
         state["map_clicked"] = selected.clicked
         if selected.clicked != focus:
-            state["map_focus"] = focus  # where there was none yet, the example is left
             go_to(selected.clicked)
             st.rerun()
     state["map_clicked"] = selected.clicked

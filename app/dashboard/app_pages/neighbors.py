@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import downloads, space_picker, widgets
+from polysema.app.dashboard import downloads, point_colors, space_picker, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list, neighbor_rows
 from polysema.app.dashboard.components.scatter import PlotMarks, PlotOptions, Points, scatter
-from polysema.app.dashboard.neighbors.context_tab import context_part
+from polysema.app.dashboard.neighbors.context_tab import STATIC, context_part, look_up
 from polysema.app.dashboard.picker.pick import pick_space
+from polysema.app.dashboard.trail import trail_bar
 from polysema.app.explorer.results import NeighborAnswer
 from polysema.core.maps.pca import principal_plane
 from polysema.core.progress import Progress
@@ -17,7 +19,7 @@ from polysema.core.space.label_search import labels_of, spot
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Space
 
-STATIC, CONTEXT = "A word", "A word in a sentence"
+CONTEXT = "A word in a sentence"
 
 
 def word_form() -> tuple[str, str, int]:
@@ -45,8 +47,6 @@ def word_form() -> tuple[str, str, int]:
 
 def static_part() -> None:
     """The nearest words of a word's one vector."""
-    if (clicked := st.session_state.pop("clicked_w", None)) is not None:
-        st.session_state["w"] = clicked
     word, space, k = word_form()
     if not word:
         st.info("Write a word to see its neighbors, such as bank.")
@@ -69,24 +69,33 @@ def static_part() -> None:
     with left:
         picture(answer, opened)
     with right:
-        baseline = widgets.explorer().space(space).baseline
-        rows = [(n.key, n.score) for n in answer.neighbors]
-        places = sentences_of(opened, [opened.resolve(answer.word), *(n.row for n in answer.neighbors)])
-        if places is not None:
-            st.html(f'<p class="ps-text">Nearest to {widgets.marked(*places[0])}</p>')
-            scores = (f"cosine {n.score:.3f}" for n in answer.neighbors)
-            widgets.sentences([(*place, score) for place, score in zip(places[1:], scores, strict=True)])
-        else:
-            st.markdown(f"Nearest to **{widgets.plain(answer.word)}**, whatever the sentence")
-            widgets.bars(rows, baseline=baseline)
-        downloads.ranked(rows, "neighbors", "word", "cosine", baseline)
-        st.caption(widgets.beside(baseline))
+        ranked(answer, opened, widgets.explorer().space(space).baseline)
     widgets.python_lines(
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().space({space!r}).neighbors({word!r}, "
         f"k={k})\n"
         "for word in answer.neighbors:\n    print(word.rank, word.key, word.score)",
         f"Exact search by cosine over the whole space. {widgets.plain(answer.origin.card())}.",
     )
+
+
+def ranked(answer: NeighborAnswer, opened: Space, baseline: float) -> None:
+    """The neighbors, nearest first; a click on one asks for its own."""
+    places = sentences_of(opened, [opened.resolve(answer.word), *(n.row for n in answer.neighbors)])
+    rows = neighbor_rows(answer.neighbors)
+    if places is not None:
+        text, start, end = places[0]
+        trail_bar("neighbors", text[start:end] or text)
+        st.html(f'<p class="ps-text">Nearest to {widgets.marked(*places[0])}</p>')
+        rows = [
+            ListedRow(text or n.key, "", n.score, n.key, point_colors.mark(text, start, end))
+            for (text, start, end), n in zip(places[1:], answer.neighbors, strict=True)
+        ]
+    else:
+        trail_bar("neighbors", answer.word)
+        st.markdown(f"Nearest to **{widgets.plain(answer.word)}**, whatever the sentence")
+    clickable_list(rows, "nearest", look_up, baseline)
+    downloads.ranked([(n.key, n.score) for n in answer.neighbors], "neighbors", "word", "cosine", baseline)
+    st.caption(widgets.beside(baseline))
 
 
 def of_row(word: str, space: str, k: int, progress: Progress) -> tuple[NeighborAnswer, str]:
@@ -141,7 +150,7 @@ def picture(answer: NeighborAnswer, space: Space) -> None:
     fresh = selected.clicked and selected.at != state.get("neighbor_click")  # the browser tells it again after Back
     if fresh and selected.clicked:  # the first point is the query
         state["neighbor_click"] = selected.at
-        state["clicked_w"] = keys[selected.clicked]
+        state["clicked_word"] = keys[selected.clicked]
         st.rerun()
     downloads.points(points, "neighbors")
     st.caption(
@@ -156,6 +165,8 @@ def page() -> None:
         "A word has one static vector, and in each sentence a hidden state of its own. Both have neighbors: "
         "seldom the same.",
     )
+    if (clicked := st.session_state.pop("clicked_word", None)) is not None:
+        look_up(clicked)
     mode = st.segmented_control(
         "What to look up",
         [STATIC, CONTEXT],

@@ -1,7 +1,6 @@
 """The page Compare: the neighbors of a point in both spaces, and how much all neighborhoods changed."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import altair as alt
@@ -10,11 +9,18 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
-from polysema.app.dashboard import downloads, point_colors, widgets
+from polysema.app.dashboard import downloads, point_colors, trail, widgets
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.explorer.results import MatchedMaps
 from polysema.core.maps.overlap import Shift
 from polysema.core.space.label_search import labels_of
 from polysema.core.space.space import Space
+
+
+def look_at(row: object) -> None:
+    """Another row is looked at, on both maps and in the lists."""
+    if isinstance(row, int):
+        trail.walk("compare", {"compare_focus": row})
 
 
 def neighbors(found: MatchedMaps, row: int) -> None:
@@ -23,6 +29,7 @@ def neighbors(found: MatchedMaps, row: int) -> None:
     stayed = found.stayed(row)
     lost, gained = found.lost(row), found.gained(row)
     text, start, end = _place(found.a.space, row)
+    trail.trail_bar("compare", text or labels[row].as_py())
     if text:
         st.html(f'<p class="ps-text">{widgets.marked(text, start, end)}</p>')
     st.markdown(
@@ -38,13 +45,13 @@ def neighbors(found: MatchedMaps, row: int) -> None:
         notes = [
             f"− lost: rank {s.rank_b:,} in B" if s.row in gone else f"= stayed: rank {s.rank_b:,} in B" for s in in_a
         ]
-        listed(found, [(s, s.cosine_a) for s in in_a], notes, found.a.baseline)
+        listed(found, [(s, s.cosine_a, n) for s, n in zip(in_a, notes, strict=True)], "near_a", found.a.baseline)
     with right:
         st.markdown(f"Nearest in B, {widgets.plain(found.b.name)}")
         notes = [
             f"+ gained: rank {s.rank_a:,} in A" if s.row in come else f"= stayed: rank {s.rank_a:,} in A" for s in in_b
         ]
-        listed(found, [(s, s.cosine_b) for s in in_b], notes, found.b.baseline)
+        listed(found, [(s, s.cosine_b, n) for s, n in zip(in_b, notes, strict=True)], "near_b", found.b.baseline)
     downloads.numbers(
         lambda: [
             {
@@ -66,21 +73,15 @@ def neighbors(found: MatchedMaps, row: int) -> None:
     )
 
 
-def listed(found: MatchedMaps, rows: Sequence[tuple[Shift, float]], notes: Sequence[str], baseline: float) -> None:
-    """Neighbors with their cosines; where they stand in texts, the texts."""
+def listed(found: MatchedMaps, rows: Sequence[tuple[Shift, float, str]], key: str, baseline: float) -> None:
+    """Neighbors with their cosines and notes; where they stand in texts, the texts. A click goes to one of them."""
     labels = labels_of(found.a.space)
-    places = [_place(found.a.space, shift.row) for shift, _ in rows]
-    if any(text for text, _, _ in places):
-        widgets.sentences(
-            [
-                (*place, f"cosine {score:.3f} · {escape(note)}")
-                for place, (_, score), note in zip(places, rows, notes, strict=True)
-            ]
-        )
-        st.caption(f"Two rows taken at random have cosine {baseline:.3f}: read the numbers beside that.")
-    else:
-        widgets.bars([(labels[shift.row].as_py(), score) for shift, score in rows], baseline=baseline, notes=notes)
-        st.caption(widgets.beside(baseline))
+    lines = []
+    for shift, score, note in rows:
+        text, start, end = _place(found.a.space, shift.row)
+        lines.append(ListedRow(text or labels[shift.row].as_py(), note, score, int(shift.row), (start, end)))
+    clickable_list(lines, key, look_at, baseline)
+    st.caption(widgets.beside(baseline))
 
 
 def _place(space: Space, row: int) -> tuple[str, int, int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import permalink, point_colors, widgets
+from polysema.app.dashboard import permalink, point_colors, trail, widgets
 from polysema.app.dashboard.compare.controls import OVERLAP_VIEW
 from polysema.app.dashboard.components.point_store import publish
 from polysema.app.dashboard.components.points import Points, PublishedCloud
@@ -160,5 +160,5 @@ def take(selected: Selection, focus: int) -> None:
     fresh = selected.clicked is not None and selected.clicked != state.get("compare_clicked")
     state["compare_clicked"] = selected.clicked
     if fresh and selected.clicked != focus:
-        state["compare_focus"] = selected.clicked
+        trail.walk("compare", {"compare_focus": selected.clicked})
         st.rerun()

@@ -1,17 +1,17 @@
 """The page Contexts: layer by layer, clusters against senses, and the occurrences like one of them."""
 
-from html import escape
-
 import altair as alt
 import pandas as pd
 import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list, occurrence_rows
 from polysema.app.dashboard.components.scatter import Selection
+from polysema.app.dashboard.contexts.focus import look_at, look_at_hit
 from polysema.app.dashboard.series import lines
 from polysema.app.explorer import OccurrenceOptions
-from polysema.app.explorer.results import WordMap
+from polysema.app.explorer.results import OccurrenceHit, WordMap
 from polysema.core.measure.sense_clusters import SenseClusters
 from polysema.core.model.tokens import find_words
 
@@ -80,12 +80,13 @@ def table(found: WordMap, selected: Selection) -> None:
         if chosen
         else f"**{len(rows)} sentences**: click a point, or draw a lasso, to see only some"
     )
-    widgets.sentences(
-        [
-            (found.texts[row], *found.spans[row], f'<span class="ps-tag">{escape(found.senses[row])}</span>')
-            for row in rows[:MAX_SHOWN_TEXTS]
-        ]
-    )
+
+    def choose(row: object) -> None:
+        if isinstance(row, int):
+            look_at(found, row)
+
+    listed = [ListedRow(found.texts[row], found.senses[row], None, row, found.spans[row]) for row in rows]
+    clickable_list(listed[:MAX_SHOWN_TEXTS], "sentences", choose)
     if len(rows) > MAX_SHOWN_TEXTS:
         st.caption(f"The first {MAX_SHOWN_TEXTS} are shown; the file has all {len(rows)}.")
     downloads.numbers(
@@ -119,7 +120,12 @@ def like_this(found: WordMap, layer: int, row: int) -> None:
         return
     others = [hit for hit in answer.hits if (hit.text, hit.start) != (text, start)][:6]
     st.html(f'<p class="ps-text">Nearest at layer {layer} to the one you chose: {widgets.marked(text, start, end)}</p>')
-    widgets.hits(others)
+
+    def choose(hit: object) -> None:
+        if isinstance(hit, OccurrenceHit):
+            look_at_hit(found, layer, hit)
+
+    clickable_list(occurrence_rows(others), "like_this", choose, answer.baseline)
     st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
     widgets.notes(answer)
     downloads.occurrences(others, "like_this")

@@ -9,7 +9,7 @@ import streamlit as st
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.contexts.controls import YOURS
-from polysema.app.dashboard.inside.attribution_tab import head_map
+from polysema.app.dashboard.inside.attribution_tab import head_list, head_map
 from polysema.app.dashboard.inside.controls import AMBER, GRAY, TEAL
 from polysema.app.explorer.results import WordMap
 from polysema.app.explorer.results.inside import MoveAnswer
@@ -108,6 +108,7 @@ def move_picture(found: MoveAnswer, axis: AxisChoice, nth: int = 1) -> None:
             {"part": p.name, "kind": p.kind, "layer": p.layer, "head": p.head, "adds": p.value} for p in found.parts
         ]
         head_map(rows)
+        head_list(rows, found.model, found.text)
     downloads.numbers(
         [
             {"part": p.name, "kind": p.kind, "layer": p.layer, "head": p.head, "adds": p.value, "length": p.length}

@@ -1,5 +1,6 @@
 """The page Data: searching a collection by a row or a text."""
 
+import math
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -7,9 +8,11 @@ import streamlit as st
 
 from polysema.app.collection import summary
 from polysema.app.collection.summary import CollectionSummary
-from polysema.app.dashboard import downloads, permalink, widgets
+from polysema.app.dashboard import downloads, permalink, point_colors, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.trail import trail_bar, walk
 from polysema.app.explorer import query_vectors
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
@@ -17,7 +20,7 @@ from polysema.core.space.space import Floats, Origin
 from polysema.indexes.engines.protocol import VectorCollection
 
 FIRST, TEXT, ROW = "First rows", "Like a text", "Like a row"
-MARKED_COLUMN = 8  # sentences that are shown with their word marked
+MAX_LISTED = 10  # rows above the table
 MAX_TEXT_CHARACTERS = 300
 
 
@@ -185,17 +188,27 @@ def _model(origin: Origin) -> LanguageModel:
     return query_vectors.load_like(origin, widgets.explorer().names.locate(origin.source))
 
 
+def like_row(name: object) -> None:
+    """Ask for the rows like one of them."""
+    walk("data", {"dq": ROW, "did": name})
+
+
 def _show(rows: list[dict[str, Any]], one: CollectionSummary, space: str, message: str) -> None:
-    """Sentences with their word marked where there are any, and the whole table."""
+    """The best rows, each of which can be asked for its own, and the whole table."""
     scored = "score" in rows[0]
-    if scored and {"text", "start", "end"} <= rows[0].keys():
-        widgets.sentences(
-            [
-                (row["text"], row["start"], row["end"], f"{row['score']:.3f}")
-                for row in rows[:MARKED_COLUMN]
-                if row["text"]
-            ]
-        )
+    trail_bar("data", message)
+    if scored:
+        listed = [
+            ListedRow(
+                " ".join(str(row.get("text") or row["id"])[:MAX_TEXT_CHARACTERS].split("\n")),
+                str(row["id"]) if row.get("text") else "",
+                float(row["score"]),
+                str(row["id"]),
+                point_colors.mark(str(row.get("text") or "")[:MAX_TEXT_CHARACTERS], row.get("start"), row.get("end")),
+            )
+            for row in rows[:MAX_LISTED]
+        ]
+        clickable_list(listed, "rows", like_row, math.nan)
     st.caption(
         f"{widgets.plain(message)}. {_baseline(one, space) if scored else 'Choose a row to find those like it.'}"
     )
@@ -208,7 +221,7 @@ def _show(rows: list[dict[str, Any]], one: CollectionSummary, space: str, messag
     def like() -> None:
         chosen = st.session_state["found"]["selection"]["rows"]
         if chosen:
-            st.session_state["dq"], st.session_state["did"] = ROW, str(rows[chosen[0]]["id"])
+            like_row(str(rows[chosen[0]]["id"]))
 
     st.dataframe(
         table,

@@ -15,8 +15,9 @@ from polysema.app.dashboard.inside.controls import (
     model_box,
     typed,
 )
-from polysema.app.dashboard.inside.find_head import find_head_part
+from polysema.app.dashboard.inside.find_head import OWN_ATTENTION, find_head_part
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.trail import trail_bar, walk
 from polysema.app.explorer.inside_options import unit_for
 from polysema.core.inside import attention as attending
 from polysema.core.inside.head_names import head_name
@@ -26,8 +27,8 @@ from polysema.core.space.space import Family
 MAX_UNITS = 64  # words or tokens drawn at once
 KINDS = {
     "Decoder looks at the source": ("decoder", "cross"),
-    "Decoder looks at itself": ("decoder", "self"),
-    "Encoder looks at itself": ("encoder", "self"),
+    OWN_ATTENTION["decoder"]: ("decoder", "self"),
+    OWN_ATTENTION["encoder"]: ("encoder", "self"),
 }
 
 
@@ -137,7 +138,7 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
     def chosen() -> None:
         place = chosen_head((st.session_state.get(key) or {}).get("choice"), part.layers, n_heads)
         if place is not None:
-            st.session_state[layer_key], st.session_state[head_key] = place
+            walk("inside", {layer_key: place[0], head_key: place[1]})
 
     one, other, rest = st.columns([2, 2, 6], vertical_alignment="bottom")
     layer = int(
@@ -157,6 +158,7 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
         )
     )
     rest.caption(about_head(part, layer, head))
+    trail_bar("inside", f"head {head_name(layer, head)}")
     shown = Heads(
         part.weights,
         part.layers,

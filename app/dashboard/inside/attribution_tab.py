@@ -7,8 +7,9 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from polysema.app.dashboard import downloads, permalink, widgets
+from polysema.app.dashboard import downloads, permalink, trail, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import (
     AMBER,
     LETTERS,
@@ -24,6 +25,8 @@ from polysema.app.dashboard.picker import choices
 from polysema.core.inside.attribution import Attribution, contributions
 from polysema.core.model.catalog import READABLE
 from polysema.core.space.space import Family
+
+MAX_HEADS = 5  # in the list under the map of heads
 
 
 def attribution_part() -> None:
@@ -112,6 +115,7 @@ def attribution_picture(found: Attribution, name: str, text: str) -> None:
         downloads.chart(bars, "The parts with the largest effect")
     with right:
         head_map(rows)
+        head_list(rows, name, text)
     st.caption("; ".join(f"{kind} {value:+.3f}" for kind, value in in_sums(rows).items()) + ".")
     downloads.numbers(rows, "attribution")
     against = f", {found.against.word!r}" if found.against else ""
@@ -166,6 +170,26 @@ def head_map(rows: Sequence[dict[str, Any]]) -> None:
         ),
         "What each head adds, layers upwards, heads to the right",
     )
+
+
+def head_list(rows: Sequence[dict[str, Any]], name: str, text: str) -> None:
+    """The heads that add or take most; a click opens one in the tab Head, with the same text."""
+    heads = sorted((row for row in rows if row["kind"] == "head"), key=lambda row: -abs(row["adds"]))[:MAX_HEADS]
+
+    def show(row: object) -> None:
+        if isinstance(row, tuple):
+            kept = permalink.save({"page": "inside", "values": {f"widget:qt_{_kind(name)}": text}})
+            query = {"see": "Head", "qm_in": choices.name_label(name), "ql": str(row[0]), "qh": str(row[1])}
+            trail.open_page("inside", query | ({permalink.PARAMETER: kept} if kept else {}))
+
+    listed = [
+        ListedRow(f"head {row['part']}", f"{row['adds']:+.3f}", None, (row["layer"], row["head"])) for row in heads
+    ]
+    clickable_list(listed, "largest_heads", show)
+
+
+def _kind(name: str) -> str:
+    return "w" if choices.reads_letters(name) else "t"
 
 
 def in_sums(rows: Sequence[dict[str, Any]]) -> dict[str, float]:

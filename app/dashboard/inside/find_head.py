@@ -6,7 +6,9 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.trail import walk
 from polysema.app.explorer.inside_options import unit_for
 from polysema.core.errors import UserError
 from polysema.core.inside import attention as attending
@@ -14,6 +16,9 @@ from polysema.core.inside import head_search
 from polysema.core.inside.head_names import head_name
 from polysema.core.inside.hooks import one_reading
 from polysema.core.space.space import Family
+
+OWN_ATTENTION = {"decoder": "Decoder looks at itself", "encoder": "Encoder looks at itself"}
+"""What the tab calls the attention of a stack to itself."""
 
 
 def find_head_form(decoder: bool) -> tuple[str | None, str | None]:
@@ -54,9 +59,16 @@ def find_head_part(name: str, stack: str, text: str) -> None:
     if found is None:
         return
     top = found.scores[:8]
+
+    def show(place: object) -> None:
+        if isinstance(place, tuple):
+            kind = {"ak": OWN_ATTENTION[stack]} if stack in OWN_ATTENTION else {}
+            walk("inside", {f"al_{name}_self": place[0], f"ah_{name}_self": place[1]} | kind)
+
     left, right = st.columns([6, 6], gap="medium")
     with left:
-        widgets.bars([(head_name(score.layer, score.head), score.mean) for score in top], "head", found.chance, "mean")
+        heads = [ListedRow(f"head {head_name(s.layer, s.head)}", "", s.mean, (s.layer, s.head)) for s in top]
+        clickable_list(heads, "found_heads", show, found.chance)
         st.caption(
             f"Mean over {len(found.places)} places in {len({place[0] for place in found.places})} sentences. "
             f"The mark is uniform attention ({found.chance:.2f})."

@@ -9,6 +9,7 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import (
     LETTERS,
     SENTENCE,
@@ -19,9 +20,10 @@ from polysema.app.dashboard.inside.controls import (
     typed,
 )
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.trail import trail_bar, walk
 from polysema.core.inside.head_computation import HeadComputation
 from polysema.core.inside.head_names import head_name
-from polysema.core.inside.head_statistics import HeadStatistics
+from polysema.core.inside.head_statistics import HeadStatistic, HeadStatistics
 from polysema.core.model.catalog import READABLE
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family, Floats
@@ -77,6 +79,7 @@ def head_picture(found: HeadComputation, query: HeadQuery) -> None:
         return
     names = [f"{place}: {shown(unit.name)}" for place, unit in enumerate(found.columns)]
     bias = " + position" if found.bias.any() else ""
+    trail_bar("inside", f"head {head_name(found.layer, found.head)}")
     steps = (
         ("1. query · key", found.dot_products),
         (f"2. × {found.scale:.3g}{bias}, masked", np.where(found.masked, np.nan, found.scores)),
@@ -178,7 +181,7 @@ def statistics_part(name: str, kind: str) -> None:
     if found is None:
         return
     rows = statistic_rows(found)
-    st.dataframe(rows[:N_SHOWN], hide_index=True, width="stretch")
+    clickable_list([_listed(one, chosen or "induction") for one in found.heads[:N_SHOWN]], "ranked_heads", show_head)
     chance = "; ".join(f"{one.name} {one.chance:.2f}" for one in found.baselines if np.isfinite(one.chance))
     st.caption(
         "Each number is a share of a head’s attention, the mean over all tokens that it is defined for. An induction "
@@ -190,6 +193,19 @@ def statistics_part(name: str, kind: str) -> None:
         "tell them apart, but show what a head can do, not what it does in text."
     )
     downloads.numbers(rows, "head_statistics")
+
+
+def show_head(place: object) -> None:
+    """Compute another head."""
+    if isinstance(place, tuple):
+        walk("inside", {"ql": place[0], "qh": place[1]})
+
+
+def _listed(one: HeadStatistic, by: str) -> ListedRow:
+    values = {"previous token": one.previous_token, "duplicate token": one.duplicate_token, "induction": one.induction}
+    others = (f"{name} {value:.3f}" for name, value in values.items() if name != by and np.isfinite(value))
+    score = values[by] if np.isfinite(values[by]) else None
+    return ListedRow(f"head {head_name(one.layer, one.head)}", " · ".join(others), score, (one.layer, one.head))
 
 
 def statistics_of(name: str, by: str, texts: tuple[str, ...], progress: Progress = no_progress) -> HeadStatistics:

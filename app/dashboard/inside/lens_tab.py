@@ -9,6 +9,7 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import (
     AMBER,
     LETTERS,
@@ -21,6 +22,7 @@ from polysema.app.dashboard.inside.controls import (
     typed,
 )
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.trail import trail_bar, walk
 from polysema.core.inside import lens as lenses
 from polysema.core.model.catalog import READABLE
 from polysema.core.space.space import Family
@@ -112,7 +114,7 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
         if found.targets:
             followed(found, table, word, score, order[-1])
     with right:
-        picked_cell(found, event, first, score)
+        picked_cell(found, event, first, score, f"lw_{'w' if choices.reads_letters(name) else 't'}")
     downloads.numbers([{key: value for key, value in row.items() if key != "place"} for row in rows], "lens")
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
@@ -177,8 +179,10 @@ def heat_map(table: pd.DataFrame, order: Sequence[str], score: str, n_layers: in
     return (squares + names).properties(height=max(260, min(620, 19 * n_layers + 170)))
 
 
-def picked_cell(found: lenses.Lens, event: object, first: int, score: str) -> None:
-    """The ten best tokens of the cell that was clicked, at first of the last one."""
+def picked_cell(found: lenses.Lens, event: object, first: int, score: str, box: str) -> None:
+    """The ten best tokens of the cell that was clicked, at first of the last one; a click on one follows it, through
+    the text box with the key `box`.
+    """
     picked = (event.get("selection", {}).get("cell") or [{}])[0] if isinstance(event, Mapping) else {}
     layer, place = int(picked.get("layer", found.steps[-1][0])), int(picked.get("place", len(found.tokens) - 1))
     step = next((s for s, (at, _) in enumerate(found.steps) if at == layer), len(found.steps) - 1)
@@ -187,14 +191,14 @@ def picked_cell(found: lenses.Lens, event: object, first: int, score: str) -> No
         f"At layer **{found.steps[step][0]}**, token **{widgets.plain(found.tokens[place].name)}** "
         "(click a square for another)"
     )
-    widgets.bars(
-        [
-            (shown(found.names[int(n)]), float(s))
-            for n, s in zip(found.best[step, place], found.scores[step, place], strict=True)
-        ],
-        "token",
-        label=score,
-    )
+
+    def follow(token: object) -> None:
+        walk("inside", {box: f"#{token}"})
+
+    trail_bar("inside", f"following {found.targets[0].word}" if found.targets else "Lens")
+    tokens = zip(found.best[step, place], found.scores[step, place], strict=True)
+    clickable_list([ListedRow(shown(found.names[int(n)]), "", float(s), int(n)) for n, s in tokens], "best", follow)
+    st.caption(f"The {score} of each; a click follows it through the layers.")
 
 
 def followed(found: lenses.Lens, table: pd.DataFrame, word: str, score: str, last: str) -> None:

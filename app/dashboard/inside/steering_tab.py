@@ -10,6 +10,7 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import (
     GRAY,
     TEAL,
@@ -21,6 +22,7 @@ from polysema.app.dashboard.inside.controls import (
 )
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.bring import offer
+from polysema.app.dashboard.trail import trail_bar, walk
 from polysema.core.inside import steering
 from polysema.core.inside.directions import concepts
 from polysema.core.model.catalog import READABLE
@@ -69,7 +71,7 @@ def steering_part() -> None:
     if found is None:
         return
     changed, table = found
-    steer_picture(changed, table, form.word, layer, strength)
+    steer_picture(changed, table, form, layer, strength)
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n"
         "from polysema.core.inside.steering import Statement, Steer\n\n"
@@ -83,12 +85,13 @@ def steering_part() -> None:
 
 
 class SteeringForm(NamedTuple):
-    """What is steered: a text, the texts of both concepts, and the word to follow."""
+    """What is steered: a text, the texts of both concepts, and the word to follow with the key of its text box."""
 
     text: str
     toward: tuple[str, ...]
     away: tuple[str, ...]
     word: str
+    box: str
 
 
 def steering_form(name: str) -> SteeringForm:
@@ -136,7 +139,7 @@ def steering_form(name: str) -> SteeringForm:
         )
         run.form_submit_button("Steer", type="primary", width="stretch")
     sides = [tuple(line.strip() for line in (side or "").splitlines() if line.strip()) for side in (toward, away)]
-    return SteeringForm(text, sides[0], sides[1], (word or "").strip())
+    return SteeringForm(text, sides[0], sides[1], (word or "").strip(), f"sf_{kind}")
 
 
 def steered(
@@ -158,9 +161,15 @@ def steered(
 
 
 def steer_picture(
-    changed: steering.SteeredToken, table: Sequence[steering.SweepRow], word: str, layer: int, strength: float
+    changed: steering.SteeredToken, table: Sequence[steering.SweepRow], form: SteeringForm, layer: int, strength: float
 ) -> None:
-    """The two distributions and continuations side by side, and the sweep."""
+    """The two distributions and continuations side by side, and the sweep; a click on a token follows it."""
+    word = form.word
+
+    def follow(token: object) -> None:
+        walk("inside", {form.box: token})
+
+    trail_bar("inside", f"following {word}" if word else "Steering")
     left, right = st.columns(2, gap="medium")
     for column, title, best, continued in (
         (left, "Before", changed.before, changed.continued_before),
@@ -168,7 +177,8 @@ def steer_picture(
     ):
         with column:
             st.markdown(f"**{title}**")
-            widgets.bars([(shown(token), p) for token, p in best], "next token", label="prob.")
+            rows = [ListedRow(shown(token), "", p, repr(token)) for token, p in best]
+            clickable_list(rows, f"next_{title.lower()}", follow)
             st.html(f'<p class="ps-note">goes on: …{escape(continued) or "(it ends)"}</p>')
     said = [f"The two are {changed.divergence:.2f} bits apart."]
     for item in changed.followed:

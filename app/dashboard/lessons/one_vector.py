@@ -4,7 +4,9 @@ import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.lessons.lesson import LessonInput, LessonResult, Verdict
+from polysema.app.dashboard.trail import neighbors_in
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import NeighborAnswer
 from polysema.core.errors import UserError
@@ -81,20 +83,22 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         f"words.neighbors({word!r}).neighbors:\n    print(n.rank, n.key, n.score)\n"
         f"print(words.similarity({word!r}, {first!r}).rank, words.similarity({word!r}, {second!r}).rank)",
         f"Cosines in the full space. {widgets.plain(near.origin.card())}.",
-        (rows, baseline, sides, (first, second)),
+        (rows, baseline, sides, (first, second), name),
         widgets.notes_of(near, *sides),
     )
 
 
 def draw(found: LessonResult, key: str) -> None:
     """The nearest words, and the words of the two meanings."""
-    rows, baseline, sides, names = found.shown
+    rows, baseline, sides, names, space = found.shown
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Its nearest words**")
-        widgets.bars(rows, baseline=baseline)
+        listed = [ListedRow(word, "", score, word) for word, score in rows]
+        clickable_list(listed, f"{key}_near", neighbors_in(space), baseline)
         downloads.ranked(rows, f"{key}_nearest", "word", "cosine", baseline)
     with right:
         st.markdown("**Its two meanings**")
-        widgets.bars([(name, side.cosine) for name, side in zip(names, sides, strict=True)], baseline=baseline)
+        both = [ListedRow(name, "", side.cosine, name) for name, side in zip(names, sides, strict=True)]
+        clickable_list(both, f"{key}_meanings", neighbors_in(space), baseline)
         st.caption(widgets.beside(baseline))

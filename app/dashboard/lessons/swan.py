@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import downloads, widgets
+from polysema.app.dashboard import downloads, permalink, widgets
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.components.heads import Heads, LargeHead, chosen_head, heads
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
@@ -14,6 +15,8 @@ from polysema.app.dashboard.lessons.lesson import (
     Verdict,
     lines_of,
 )
+from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.trail import open_page
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.inside.attention import Attention, attention
@@ -162,6 +165,15 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     )
 
 
+def _show_head(shown: SentenceReading, place: object) -> None:
+    """The head in the page Inside, which reads the same sentence."""
+    if isinstance(place, tuple):
+        kept = permalink.save({"page": "inside", "values": {"widget:at_t": shown.part.text}})
+        head = {f"al_{shown.model}_self": str(place[0]), f"ah_{shown.model}_self": str(place[1])}
+        query = {"see": "Attention", "am": choices.name_label(shown.model)} | head
+        open_page("inside", query | ({permalink.PARAMETER: kept} if kept else {}))
+
+
 def draw(found: LessonResult, key: str) -> None:
     """What the word attends to in the mean, the best heads, and all heads with one of them large."""
     shown: SentenceReading = found.shown
@@ -173,13 +185,10 @@ def draw(found: LessonResult, key: str) -> None:
         downloads.ranked(rows, f"{key}_looks", "looks at", "share")
     with right:
         st.markdown("**The heads that look there most**")
-        widgets.bars(
-            [(head_name(s.layer, s.head), s.mean) for s in shown.ranking.scores[: max(5, len(rows))]],
-            "head",
-            shown.ranking.chance,
-            "mean",
-        )
-        st.caption("The mark is what a head gives that looks at all words alike.")
+        heads_found = shown.ranking.scores[: max(5, len(rows))]
+        listed = [ListedRow(head_name(s.layer, s.head), "", s.mean, (s.layer, s.head)) for s in heads_found]
+        clickable_list(listed, f"{key}_best_heads", lambda place: _show_head(shown, place), shown.ranking.chance)
+        st.caption("The mean over the sentences. The mark is what a head gives that looks at all words alike.")
     best, part = shown.ranking.scores[0], shown.part
     n_heads = part.weights.shape[1]
     component = f"{key}_{shown.model}_heads"

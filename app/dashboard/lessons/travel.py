@@ -4,9 +4,11 @@ import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.lessons.chips import table
 from polysema.app.dashboard.lessons.lesson import LessonInput, LessonResult, Verdict
 from polysema.app.dashboard.parallelogram import parallelogram
+from polysema.app.dashboard.trail import neighbors_in
 from polysema.app.explorer import AnalogyOptions, Explorer
 from polysema.app.explorer.results import AnalogyAnswer
 from polysema.core.errors import UnknownWordError, UserError
@@ -86,7 +88,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         "for word in answer.inputs:\n    print(word.word, word.rank)  # where the words of the sum would stand",
         "3CosAdd: the nearest word to the sum of the unit vectors, the words of the sum left out (Mikolov et "
         f"al. 2013). {widgets.plain(answer.origin.card())}.",
-        (answer, space, rows, baseline, others),
+        (answer, space, rows, baseline, others, name),
         widgets.notes_of(answer),
     )
 
@@ -149,14 +151,15 @@ def _parallel(explorer: Explorer, answer: AnalogyAnswer, space: Space, wanted: s
 
 def draw(found: LessonResult, key: str) -> None:
     """The parallelogram, the answers, and other sums."""
-    answer, space, rows, baseline, others = found.shown
+    answer, space, rows, baseline, others, name = found.shown
     left, right = st.columns([7, 5], gap="medium")
     with left:
         parallelogram(answer, space, key, 360)
     with right:
-        widgets.bars(rows, baseline=baseline)
+        listed = [ListedRow(word, "", score, word) for word, score in rows]
+        clickable_list(listed, f"{key}_answers", neighbors_in(name), baseline)
         downloads.ranked(rows, f"{key}_answers", "word", "cosine", baseline)
-        st.caption(widgets.beside(baseline))
+        st.caption(f"{widgets.beside(baseline)} A click asks for a word’s own neighbors.")
     if others:
         st.markdown("**Other sums, in the same vectors**")
         table(

@@ -14,6 +14,7 @@ from polysema.app.dashboard.components.scatter import Selection
 from polysema.app.dashboard.map.controls import IN_SPACE, MAP_NEIGHBORS, ON_MAP, MapQuestion
 from polysema.app.dashboard.own_points import PlacedPoint
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.trail import trail_bar, walk
 from polysema.app.explorer.map_neighbors import MapNeighbor, PointNeighbors
 from polysema.app.explorer.results import SpaceMap
 from polysema.core.measure.senses import load_senses
@@ -22,7 +23,6 @@ from polysema.core.space.label_search import labels_of
 from polysema.core.space.space import Space
 
 MAX_NAMED = 24  # points that bear their names
-MAX_TRAIL = 50
 POINT, FILTER, SELECTION = "Point", "Filter", "Selection"
 """What the inspector shows."""
 
@@ -57,8 +57,8 @@ def inspector(
     """What is looked at, its neighbors in the space or on the map, and where to go on with it."""
     n = len(found.space)
     labels = labels_of(found.space)
-    trail(labels)
     name = labels[focus].as_py() if focus < n else own[focus - n].text
+    trail_bar("map", name)
     row = found.space.columns.slice(focus, 1).to_pylist()[0] if focus < n and found.space.columns is not None else {}
     text = str(row.get("text") or "")
     if text:
@@ -108,31 +108,9 @@ def listed_rows(space: Space, found: Sequence[tuple[int, str, float, str]], n: i
 
 def go_to(row: object) -> None:
     """Look at another row; the one before stays on the trail."""
-    state = st.session_state
     if isinstance(row, int):
-        before = state.get("map_focus")
-        if isinstance(before, int) and before != row:
-            state["map_trail"] = [*state.get("map_trail", []), before][-MAX_TRAIL:]
-        state["map_focus"] = row
-        state["map_next_panel"] = POINT
-
-
-def go_back() -> None:
-    """Look at the row before."""
-    trail = st.session_state.get("map_trail", [])
-    if trail:
-        st.session_state["map_focus"] = trail[-1]
-        st.session_state["map_trail"] = trail[:-1]
-
-
-def trail(labels: "pa.Array") -> None:
-    """The way back: a button, and the last rows that were looked at."""
-    rows = [row for row in st.session_state.get("map_trail", []) if row < len(labels)]
-    if not rows:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="map_trail_bar"):
-        st.button("Back", icon=":material/arrow_back:", key="map_back", on_click=go_back, help="To the row before.")
-        st.caption(" › ".join(widgets.plain(labels[row].as_py()) for row in rows[-4:]))
+        walk("map", {"map_focus": row})
+        st.session_state["map_next_panel"] = POINT
 
 
 def _neighbor_rows(near: PointNeighbors, baseline: float) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from polysema.app.dashboard import own_points, permalink
+from polysema.app.dashboard import own_points, permalink, trail
 
 OWN_KEYS = (
     "map_focus",
@@ -13,7 +13,6 @@ OWN_KEYS = (
     "map_wrong",
     "map_clicked",
     "map_view",
-    "map_trail",
     "map_only",
     "map_hidden",
     "map_asked",
@@ -26,6 +25,7 @@ def restore(name: str) -> None:
     if "map_of" in state and state["map_of"] != name:
         for key in OWN_KEYS:
             state.pop(key, None)
+        trail.forget("map")
     state["map_of"] = name
     current = permalink.restore("map")
     if not current:

@@ -7,10 +7,17 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import clickable_list, neighbor_rows, occurrence_rows
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.bring import offer
 from polysema.app.dashboard.picker.pick import pick_model
-from polysema.app.explorer.results import OccurrenceAnswer
+from polysema.app.dashboard.trail import trail_bar, walk
+from polysema.app.explorer import OccurrenceOptions
+from polysema.app.explorer.results import OccurrenceAnswer, OccurrenceHit
+from polysema.core.model.tokens import find_words
+
+STATIC = "A word"
+"""The mode in which the page looks up a static vector."""
 
 SENTENCE = "They had a picnic on the bank of the river."
 
@@ -30,7 +37,14 @@ def context_part() -> None:
         lambda progress: (
             widgets.explorer()
             .model(query.model)
-            .occurrences(query.word, query.text, query.layer, query.k, progress=progress)
+            .occurrences(
+                query.word,
+                query.text,
+                query.layer,
+                query.k,
+                options=OccurrenceOptions(nth=query.nth),
+                progress=progress,
+            )
         ),
     )
     if answer is None:
@@ -38,10 +52,12 @@ def context_part() -> None:
     widgets.tell_split([0] if answer.split else [], answer.origin.windows)
     widgets.notes(answer)
     occurrence_answer(answer, query.model)
+    nth = f", options=OccurrenceOptions(nth={query.nth})" if query.nth > 1 else ""
+    more = "from polysema.app.explorer import OccurrenceOptions\n" if nth else ""
     widgets.python_lines(
-        "from polysema.app.explorer import Explorer\n\n"
+        f"from polysema.app.explorer import Explorer\n{more}\n"
         f"answer = Explorer().model({query.model!r}).occurrences({query.word!r}, {query.text!r}, "
-        f"layer={query.layer}, k={query.k})\n"
+        f"layer={query.layer}, k={query.k}{nth})\n"
         "for hit in answer.hits:\n    print(hit.rank, hit.score, hit.word, hit.text)",
         f"Exact search by cosine among every word of the corpus of senses. {widgets.plain(answer.origin.card())}.",
     )
@@ -55,11 +71,14 @@ class SentenceQuery(NamedTuple):
     model: str
     layer: int
     k: int
+    nth: int = 1
 
 
 def sentence_form(models: Sequence[str]) -> SentenceQuery:
     """The form for a sentence, one of its words, the model and the layer."""
-    permalink.restore("neighbors")
+    state = st.session_state
+    if "nth" in (current := permalink.restore("neighbors")):
+        state["neighbors_nth"] = current["nth"]
     form, which = st.columns([8, 4], vertical_alignment="bottom")
     model = pick_model(which, models, "cm", "Which model reads the sentence.")
     with form, st.form("sentence", border=False):
@@ -94,31 +113,50 @@ def sentence_form(models: Sequence[str]) -> SentenceQuery:
             many.number_input("Answers", 1, 50, 8, key="ck", bind="query-params", help="How many occurrences to show.")
         )
         run.form_submit_button("Go", type="primary", width="stretch")
-    permalink.keep(
-        "neighbors", {"widget:text": text, "widget:cw": word}, {"widget:text": SENTENCE, "widget:cw": "bank"}
-    )
-    return SentenceQuery((text or "").strip(), (word or "").strip(), model, layer, k)
+    text, word = (text or "").strip(), (word or "").strip()
+    at = state.get("neighbors_nth")
+    nth = at[0] if isinstance(at, list) and at[1:] == [text, word] and isinstance(at[0], int) else 1
+    values = {"widget:text": text, "widget:cw": word} | ({"nth": [nth, text, word]} if nth > 1 else {})
+    permalink.keep("neighbors", values, {"widget:text": SENTENCE, "widget:cw": "bank"})
+    return SentenceQuery(text, word, model, layer, k, nth)
+
+
+def look_up(word: object) -> None:
+    """Ask for the neighbors of a word's static vector."""
+    walk("neighbors", {"mode": STATIC, "w": word})
+
+
+def look_up_occurrence(hit: object) -> None:
+    """Ask for the neighbors of an occurrence that was found."""
+    if isinstance(hit, OccurrenceHit):
+        word = hit.text[hit.start : hit.end]
+        nth = sum(place.start <= hit.start for place in find_words(hit.text, word))
+        walk("neighbors", {"text": hit.text, "cw": word, "neighbors_nth": [nth, hit.text, word]})
 
 
 def occurrence_answer(answer: OccurrenceAnswer, model: str) -> None:
     """The nearest occurrences, beside the neighbors of the word's static vector."""
     left, right = st.columns([7, 5], gap="medium")
     with left:
+        trail_bar("neighbors", answer.text)
         at = answer.origin.layer
         st.html(
             f'<p class="ps-text">Nearest to {widgets.marked(answer.text, answer.start, answer.end)} at layer {at}</p>'
         )
-        widgets.hits(answer.hits)
+        clickable_list(occurrence_rows(answer.hits), "found", look_up_occurrence, answer.baseline)
         downloads.occurrences(answer.hits, "occurrences", {"random pair": answer.baseline})
         st.caption(
             f"Two words taken at random have cosine {answer.baseline:.3f} at this layer: read the numbers beside that."
         )
     with right:
         st.markdown(f"The same word's **static** vector in {widgets.plain(model)} is nearest to")
-        rows = [(n.key, n.score) for n in answer.static]
         baseline = widgets.explorer().space(model).baseline
-        widgets.bars(rows, baseline=baseline)
-        downloads.ranked(rows, "static", "word", "cosine", baseline)
+
+        def look_up_here(word: object) -> None:
+            walk("neighbors", {"mode": STATIC, "w": word, "ns": model})
+
+        clickable_list(neighbor_rows(answer.static), "static", look_up_here, baseline)
+        downloads.ranked([(n.key, n.score) for n in answer.static], "static", "word", "cosine", baseline)
         st.caption(
             "The static vector knows no sentence: it stays the same whatever stands around the word. "
             f"{widgets.beside(baseline)}"

@@ -4,8 +4,10 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import model_box
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.trail import neighbors_in
 from polysema.core.inside.fill_mask import FilledMask
 from polysema.core.model.catalog import READABLE
 from polysema.core.progress import Progress
@@ -44,15 +46,18 @@ def fill_part() -> None:
         left, right = st.columns([7, 5], gap="medium")
         with left:
             st.markdown(f"**Gap {number}**, by both sides of it" if len(found.gaps) > 1 else "**By both sides of it**")
-            widgets.bars(
-                [(one.word, one.probability) for one in gap.words],
-                label="prob.",
-                notes=[" + ".join(one.pieces) if len(one.pieces) > 1 else "" for one in gap.words],
-            )
+            rows = [
+                ListedRow(
+                    one.word, " + ".join(one.pieces) if len(one.pieces) > 1 else "", one.probability, one.word.lower()
+                )
+                for one in gap.words
+            ]
+            clickable_list(rows, f"gap_{number}", neighbors_in(found.space))
         with right:
             if gap.neighbors:
                 st.markdown(f"**Static neighbors of {widgets.plain(gap.words[0].word)}**, whatever the sentence")
-                widgets.bars(list(gap.neighbors))
+                near = [ListedRow(word, "", score, word) for word, score in gap.neighbors]
+                clickable_list(near, f"gap_near_{number}", neighbors_in(found.space))
                 st.caption(f"In {widgets.plain(found.space)}: the same in every sentence, near the river or not.")
     st.caption(
         "This is what BERT was trained on. A word of several pieces counts by all of them from left to right; "

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from polysema.app.dashboard import widgets
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import AMBER, TEAL, shown
 from polysema.core.inside.generation_results import GeneratedText, GenerationStep
 
@@ -134,14 +135,28 @@ def look_chart(found: GeneratedText) -> alt.LayerChart:
     )
 
 
-def step_bars(step: GenerationStep, drawn: bool) -> None:
-    """The candidates of one step as bars."""
+def step_bars(step: GenerationStep, drawn: bool, key: str) -> int | None:
+    """The candidates of one step as bars; the id of the one that was clicked, from which the text goes on."""
     st.markdown(
         f"**Step {step.number}**: {widgets.plain(shown(step.token))}, number {step.rank:,} by its probability "
         f"{step.probability:.3f}; entropy {step.entropy:.2f} bits"
     )
-    notes = [f"drawn by {one.chance:.3f}" for one in step.candidates] if drawn else ()
-    widgets.bars([(shown(one.token), one.probability) for one in step.candidates], "token", label="prob.", notes=notes)
+
+    def take(token: object) -> None:
+        st.session_state[f"{key}_taken"] = token
+
+    rows = [
+        ListedRow(
+            shown(one.token),
+            f"drawn by {one.chance:.3f}" if drawn else "",
+            one.probability,
+            None if one.id == step.id else one.id,
+        )
+        for one in step.candidates
+    ]
+    clickable_list(rows, key, take)
+    taken = st.session_state.pop(f"{key}_taken", None)
+    return taken if isinstance(taken, int) else None
 
 
 def text_html(prompt: str, steps: Sequence[GenerationStep], joined: bool) -> str:

@@ -195,16 +195,10 @@ def _steps(key: str, branches: Branches, found: GeneratedText, asked: Written) -
         else:
             _entropy_note(found)
     with right:
-        step_bars(step, bool(asked.options.do_sample))
-        others = [one for one in step.candidates if one.id != step.id]
-        other = st.pills(
-            "Go on from another token",
-            [one.id for one in others],
-            format_func={one.id: (one.token.strip() or "␣") for one in others}.__getitem__,
-            key=f"wother_{hash(found.ids)}_{step.number}",
-        )
+        other = step_bars(step, bool(asked.options.do_sample), f"wother_{step.number}")
+        st.caption("A click on another token, and the text goes on from there.")
     if other is not None:
-        taken = (step.number, int(other))
+        taken = (step.number, other)
     if taken is not None and taken[0] < len(found.steps) and found.ids[taken[0]] != taken[1]:
         keep_branches(key, branches.grown(found.ids, *taken))
         st.rerun()
