@@ -17,6 +17,7 @@ from polysema.app.explorer.space_search import condition_table
 from polysema.core.space.space import Ints, Space
 from polysema.indexes.base import Mask
 from polysema.indexes.filters import BooleanGroup, Condition, Filter, parse
+from polysema.indexes.filters.conditions import conditions_in
 
 Floats64: TypeAlias = npt.NDArray[np.float64]
 MAX_BARS = 12  # of a column of values
@@ -28,7 +29,11 @@ _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Counted:
-    """A bar for each of `labels`, with a condition each; `codes` (n,) are the bars of the rows, -1 for none."""
+    """A bar for each of `labels`, with a condition each; `codes` (n,) are the bars of the rows, -1 for none.
+
+    Of lists a row may be in several bars: `rows` (m,) are the rows of `codes` (m,), each in a bar, and `others` counts
+    the rows with elements that are in none.
+    """
 
     kind: str
     labels: Sequence[str]
@@ -36,6 +41,8 @@ class _Counted:
     codes: Ints
     missing: int
     log: bool = False
+    rows: Ints | None = None
+    others: int = 0
 
 
 def column_charts(space: Space, columns: Sequence[str] | None, where: str) -> ColumnCharts:
@@ -59,6 +66,7 @@ def column_charts(space: Space, columns: Sequence[str] | None, where: str) -> Co
                 counted,
                 everything if others is None else others.mask_of(table),
                 everything if own is None else own.mask_of(table),
+                _named(own),
             )
         )
     return ColumnCharts(len(space), int(passing.sum()), "" if wanted is None else str(wanted), tuple(charts))
@@ -69,15 +77,24 @@ def _plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
-def _chart(name: str, counted: _Counted, others: Mask, own: Mask) -> ColumnChart:
+def _named(own: Filter | None) -> frozenset[str]:
+    """What a condition says of a column, test by test."""
+    return frozenset() if own is None else frozenset(str(test) for test in conditions_in(own.node))
+
+
+def _chart(name: str, counted: _Counted, others: Mask, own: Mask, named: frozenset[str]) -> ColumnChart:
     bars, codes = len(counted.labels), counted.codes
+    others, own = (mask if counted.rows is None else mask[counted.rows] for mask in (others, own))
     inside = codes >= 0
     total = np.bincount(codes[inside], minlength=bars)
     count = np.bincount(codes[inside & others], minlength=bars)
     chosen = np.bincount(codes[inside & own], minlength=bars) > 0
+    if counted.rows is not None and (lit := np.array([str(test) in named for test in counted.conditions])).any():
+        chosen = lit  # rows that pass have other elements as well
+    rest = counted.others if counted.rows is not None else int((~inside).sum()) - counted.missing
     rows = zip(counted.labels, counted.conditions, count.tolist(), total.tolist(), chosen.tolist(), strict=True)
     made = tuple(ColumnBar(label, str(test), few, all_, lit) for label, test, few, all_, lit in rows)
-    return ColumnChart(name, counted.kind, counted.log, made, int((~inside).sum()) - counted.missing, counted.missing)
+    return ColumnChart(name, counted.kind, counted.log, made, rest, counted.missing)
 
 
 def _counted(name: str, array: pa.Array) -> _Counted | None:
@@ -92,7 +109,42 @@ def _counted(name: str, array: pa.Array) -> _Counted | None:
         return _dates(name, array)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _values(name, array)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _lists(name, array.cast(pa.large_list(kind.value_type)))
     return None
+
+
+def _lists(name: str, array: pa.Array) -> _Counted | None:
+    """The most frequent elements of lists of texts or whole numbers, each counted once a row; none where hardly any
+    comes twice.
+    """
+    kind = array.type.value_type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind)):
+        return None
+    pairs = pa.table({"row": pc.list_parent_indices(array), "value": pc.list_flatten(array)})
+    pairs = pairs.filter(pc.is_valid(pairs.column("value"))).group_by(["row", "value"]).aggregate([])
+    counts = pairs.group_by("value").aggregate([([], "count_all")])
+    if not len(counts) or (len(counts) > MAX_BARS and len(counts) > 0.5 * len(pairs)):
+        return None
+    ranked = sorted(
+        zip(counts.column("value").to_pylist(), counts.column("count_all").to_pylist(), strict=True), key=_rank
+    )
+    names = [value for value, _ in ranked[:MAX_BARS]]
+    codes = (
+        pc.index_in(pairs.column("value"), value_set=pa.array(names, kind)).fill_null(-1).to_numpy().astype(np.int64)
+    )
+    rows, inside = pairs.column("row").to_numpy().astype(np.int64), codes >= 0
+    tests = [Filter(Condition(name, "contains", (value,))) for value in names]
+    with_any, with_bar = len(np.unique(rows)), len(np.unique(rows[inside]))
+    return _Counted(
+        "list",
+        [str(value) for value in names],
+        tests,
+        codes[inside],
+        len(array) - with_any,
+        rows=rows[inside],
+        others=with_any - with_bar,
+    )
 
 
 def _values(name: str, array: pa.Array) -> _Counted | None:
@@ -109,7 +161,7 @@ def _values(name: str, array: pa.Array) -> _Counted | None:
     return _Counted("category", names, tests, codes.astype(np.int64), array.null_count)
 
 
-def _rank(pair: tuple[str, int]) -> tuple[int, str]:
+def _rank(pair: tuple[str | int, int]) -> tuple[int, str | int]:
     return -pair[1], pair[0]
 
 
@@ -205,6 +257,8 @@ def _own(chart: ColumnChart, places: Sequence[int]) -> Filter:
         return found if len(nodes) == 1 else found.joined(Filter(nodes[1]))
     if len(tests) == 1:
         return tests[0]
+    if chart.kind == "list":
+        return Filter(BooleanGroup("or", tuple(test.node for test in tests)))
     values = tuple(_conditions(test)[0].values[0] for test in tests)
     return Filter(Condition(chart.column, "in", values))
 

@@ -449,6 +449,7 @@ def shop(n: int = 200) -> Space:
             "kind": pa.array((["cup"] * 3 + ["pan"]) * (n // 4)),
             "sold": pa.array([row % 2 == 0 for row in range(n)]),
             "day": pa.array([dt.date(2024, 1, 1) + dt.timedelta(row) for row in range(n)]),
+            "tags": pa.array([["new"] * (row % 2) + ["red"] * (row % 4 == 3) or None for row in range(n)]),
             "text": pa.array([f"a {'red cup' if row % 4 < 3 else 'black pan'} of {row}" for row in range(n)]),
         }
     )
@@ -468,7 +469,10 @@ def test_columns_are_counted_for_what_is_said_of_the_others() -> None:
         ("kind", "category", False),
         ("sold", "boolean", False),
         ("day", "date", False),
+        ("tags", "list", False),
     ]
+    assert [(bar.label, bar.count, bar.total) for bar in charts["tags"].bars] == [("new", 25, 100), ("red", 25, 50)]
+    assert (charts["tags"].missing, charts["tags"].other) == (100, 0)
     assert [(bar.label, bar.count, bar.total, bar.chosen) for bar in charts["kind"].bars] == [
         ("cup", 75, 150, False),
         ("pan", 25, 50, True),
@@ -480,7 +484,7 @@ def test_columns_are_counted_for_what_is_said_of_the_others() -> None:
         maps.columns(space, ["yeer"])
 
 
-@pytest.mark.parametrize("column", ["year", "price", "kind", "sold", "day"])
+@pytest.mark.parametrize("column", ["year", "price", "kind", "sold", "day", "tags"])
 def test_every_bar_is_a_condition_and_a_brush_replaces_that_of_its_column(column: str) -> None:
     maps, space = Explorer().maps, shop()
     (chart,) = maps.columns(space, [column]).charts
@@ -489,7 +493,7 @@ def test_every_bar_is_a_condition_and_a_brush_replaces_that_of_its_column(column
     where = brushed("sold = true and text contains 'cup'", chart, [0, 1])
     again = brushed(where, chart, [1])
     (lit,) = maps.columns(space, [column], again).charts
-    two = column in ("sold", "kind")
+    two = column in ("sold", "kind", "tags")
     if column == "sold":
         assert where == "text contains 'cup'"  # both values are chosen: nothing is said of it
     elif two:
@@ -500,6 +504,19 @@ def test_every_bar_is_a_condition_and_a_brush_replaces_that_of_its_column(column
     assert brushed(again, chart, []) == (
         "text contains 'cup'" if column == "sold" else "sold = true and text contains 'cup'"
     )
+
+
+def test_some_elements_of_lists_are_a_condition_that_lights_their_bars_alone() -> None:
+    tags = pa.array([["a", "b"], ["b", "b"], ["c"], [], None], pa.list_(pa.string()))
+    space = Space(Keys(list("vwxyz")), np.eye(5, dtype=np.float32), Origin("lists"), pa.table({"tags": tags}))
+    (chart,) = Explorer().maps.columns(space, ["tags"]).charts
+    assert [(bar.label, bar.total) for bar in chart.bars] == [("b", 2), ("a", 1), ("c", 1)]
+    assert (chart.missing, chart.other) == (2, 0)
+    where = brushed("tags contains 'b'", chart, [1, 2])
+    assert where == "tags contains 'a' or tags contains 'c'"
+    found = Explorer().maps.columns(space, ["tags"], where)
+    assert found.passing == 2
+    assert [bar.chosen for bar in found.charts[0].bars] == [False, True, True]
 
 
 def test_the_word_that_most_selected_texts_hold_is_one_of_the_corpus() -> None:

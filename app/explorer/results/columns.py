@@ -31,11 +31,11 @@ class ColumnChart:
 
     Attributes:
         column: Its name.
-        kind: "number", "date", "category" or "boolean".
+        kind: "number", "date", "category", "boolean", or "list", whose bars are elements: a row may be in several.
         log: Whether the ranges grow by a factor.
         bars: The ranges in their order, or the most frequent values.
         other: Rows whose value is in no bar.
-        missing: Rows without a value.
+        missing: Rows without a value, or with an empty list.
     """
 
     column: str
