@@ -13,6 +13,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import IO
 
@@ -48,6 +49,8 @@ def atomic_write(path: Path, write: Callable[[IO[bytes]], object] | bytes, durab
 def atomic_files(paths: Sequence[Path], durable: bool = True) -> Iterator[list[Path]]:
     """Names to write files to, which take their places when the block ends; after an error none of them does.
 
+    What a process that was killed left half-written of these files is removed first.
+
     Args:
         paths: The files, all in folders that are there. The first is the last to take its place: who sees it sees all.
         durable: Whether they must outlast a power cut as soon as this returns.
@@ -56,6 +59,7 @@ def atomic_files(paths: Sequence[Path], durable: bool = True) -> Iterator[list[P
         A path for each of `paths`, in the same folder, of an empty file with the rights that a new file gets.
     """
     parts: list[Path] = []
+    _sweep_parts(paths)
     try:
         for path in paths:
             parts.append(_part(path))
@@ -152,6 +156,15 @@ def sweep(folder: Path, locked: bool = False) -> None:
         for path in list(folder.iterdir()):
             if (found := _PART.fullmatch(path.name)) and (locked or _is_abandoned(path, found[1], int(found[2]))):
                 _remove(path)
+
+
+def _sweep_parts(paths: Sequence[Path]) -> None:
+    """Remove what processes that are gone left of these files; other names in their folders aren't looked at twice."""
+    for path in paths:
+        with suppress(OSError):
+            for part in path.parent.glob(f".{escape(path.name)}.*.part"):
+                if (found := _PART.fullmatch(part.name)) and _is_abandoned(part, found[1], int(found[2])):
+                    _remove(part)
 
 
 def prune(
