@@ -14,6 +14,7 @@ from polysema.app.cli.analogy import analogy
 from polysema.app.cli.collection import collection_group
 from polysema.app.cli.compare import compare
 from polysema.app.cli.concordance import concordance
+from polysema.app.cli.contexts import contexts
 from polysema.app.cli.convert import convert
 from polysema.app.cli.embed import embed
 from polysema.app.cli.export import export
@@ -98,6 +99,7 @@ for command in (
     collection_group,
     compare,
     concordance,
+    contexts,
     convert,
     embed,
     export,

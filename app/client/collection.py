@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polysema.app.client.collection_parts import RemoteHistory, RemoteSpaces
+from polysema.app.client.collection_parts import RemoteColumns, RemoteHistory, RemoteSpaces
 from polysema.app.client.transport import Transport, matrix, part, sent
 from polysema.app.explorer.embedding import TextVectors
 from polysema.core.progress import Progress, no_progress
@@ -33,7 +33,7 @@ class RemoteMatches:
 class RemoteCollection:
     """A collection of a service, with the verbs of `polysema.indexes.collection.Collection`.
 
-    Its versions are `history`, its spaces are `spaces`.
+    Its versions are `history`, its spaces are `spaces`, its columns `columns`.
     """
 
     def __init__(self, client: Transport, name: str):
@@ -42,6 +42,7 @@ class RemoteCollection:
         self._path = f"/v1/collections/{part(name)}"
         self.history = RemoteHistory(client, self._path)
         self.spaces = RemoteSpaces(client, self._path)
+        self.columns = RemoteColumns(client, self._path)
 
     def __getattr__(self, name: str) -> Callable[..., object]:
         return former_method(self, name)
@@ -100,11 +101,6 @@ class RemoteCollection:
         """See `Collection.delete`."""
         body = {"ids": None if ids is None else list(ids), "where": where, "space": space}
         return int(self._client.ask("POST", f"{self._path}/delete", body)["deleted"])
-
-    def widen(self, column: str, kind: str) -> str:
-        """See `Collection.widen`."""
-        found = self._client.ask("POST", f"{self._path}/widen", {"column": column, "type": kind})
-        return str(found["columns"][column])
 
     def get(self, ids: Sequence[str], space: str | None = None) -> TextVectors:
         """See `Collection.get`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,3 +67,25 @@ class RemoteSpaces:
         """What each index was measured to find, a dictionary for each setting."""
         found = self._client.ask("GET", f"{self._path}/recall", params={"space": space} if space else None)
         return list(found["points"])
+
+
+class RemoteColumns:
+    """The columns of a collection of the service."""
+
+    def __init__(self, client: Transport, path: str):
+        self._client, self._path = client, path
+
+    def widen(self, column: str, kind: str) -> str:
+        """See `CollectionColumns.widen`."""
+        found = self._client.ask("POST", f"{self._path}/widen", {"column": column, "type": kind})
+        return str(found["columns"][column])
+
+    def write(
+        self, column: str, values: Mapping[str, str | int | float | bool | None], space: str | None = None
+    ) -> dict[str, Any]:
+        """Write what a column says of some rows; see `polysema.app.collection.column_values.write_column`. Returns what
+        the collection holds then.
+        """
+        body = {"column": column, "values": dict(values), "space": space}
+        found: dict[str, Any] = self._client.ask("POST", f"{self._path}/column", body)
+        return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from polysema.app.client.contexts import RemoteContexts, source_fields
 from polysema.app.client.space import RemoteSpace
 from polysema.app.client.transport import BASE64, Transport, part
 from polysema.app.explorer.inside_options import AttentionOptions
@@ -17,6 +18,7 @@ from polysema.core.errors import list_of
 from polysema.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
+    from polysema.app.explorer.context_cloud import SpaceTexts
     from polysema.app.explorer.results.inside import AttentionAnswer, CheckAnswer, HeadOutputs, SweepAnswer
     from polysema.core.inside.families import FamilyRun
     from polysema.core.inside.steering import Statement
@@ -30,6 +32,7 @@ class RemoteSenses:
 
     def __init__(self, transport: Transport, name: str):
         self._transport, self._name = transport, name
+        self.contexts = RemoteContexts(transport, name)
 
     def baselines(self) -> tuple[float, ...]:
         """For each layer the mean cosine of random pairs of words of the corpus of senses."""
@@ -52,10 +55,10 @@ class RemoteSenses:
         return RemoteSpace(self._transport, made["name"])
 
     def concordance(
-        self, word: str, texts: Sequence[str] = (), layer: int = -1, like: int | None = None
+        self, word: str, texts: Sequence[str] | SpaceTexts = (), layer: int = -1, like: int | None = None
     ) -> Concordance:
         """A word in its contexts, sorted by what it means there at a layer."""
-        query = {"word": word, "texts": list_of(texts, "texts"), "model": self._name, "layer": layer, "like": like}
+        query = {"word": word, "model": self._name, "layer": layer, "like": like, **source_fields(texts)}
         return self._transport.ask_for(Concordance, "/v1/concordance", query)
 
     def clusters(
@@ -63,13 +66,14 @@ class RemoteSenses:
         word: str,
         layer: int = -1,
         min_cluster_size: int = 3,
-        texts: Sequence[str] = (),
+        texts: Sequence[str] | SpaceTexts = (),
         progress: Progress = no_progress,
     ) -> SenseClusters:
         """The annotated occurrences of a word clustered by their vectors, or every occurrence in texts of one's own."""
         from polysema.core.measure.sense_clusters import SenseClusters
 
-        query = {"word": word, "layer": layer, "min_cluster_size": min_cluster_size, "texts": list_of(texts, "texts")}
+        query = {"word": word, "layer": layer, "min_cluster_size": min_cluster_size}
+        query |= source_fields(texts)
         found: SenseClusters = from_json(
             SenseClusters, self._transport.done("sense_clusters", progress, model=self._name, **query)
         )

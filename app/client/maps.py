@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polysema.app.client.contexts import texts_fields
 from polysema.app.client.space import RemoteSpace
 from polysema.app.client.transport import BASE64, Transport, part, sent
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
@@ -26,6 +27,7 @@ from polysema.core.space.space import Floats, Ints, Origin
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from polysema.app.explorer.context_cloud import SpaceTexts
     from polysema.app.explorer.map_neighbors import PointNeighbors
     from polysema.core.maps.overlap import Shift
 
@@ -236,9 +238,11 @@ class RemoteMaps:
         method: str = "umap",
         extra: Sequence[str] = (),
         progress: Progress = no_progress,
+        texts: SpaceTexts | None = None,
     ) -> WordMap:
         """See `MapExplorer.word_map`."""
         query = {"word": word, "model": model, "method": method, "texts": list_of(extra, "texts")}
+        query |= texts_fields(texts)
         found: WordMap = from_json(WordMap, self._transport.done("word_map", progress, **query))
         return found
 

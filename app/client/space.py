@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from polysema.app.client.contexts import RemoteWords
 from polysema.app.client.lookup import lookup_fields
 from polysema.app.client.relations import RemoteRelations
 from polysema.app.client.transport import Transport, part, sent
@@ -116,6 +117,11 @@ class RemoteSpace:
     def baseline(self) -> float:
         """Mean cosine of random pairs of rows; nan for a single row."""
         return self._ask(BaselineAnswer, "/v1/baseline").baseline
+
+    @property
+    def contexts(self) -> RemoteWords:
+        """The words in its texts."""
+        return RemoteWords(self._transport, self.name)
 
     @property
     def request(self) -> dict[str, Any]:

@@ -143,6 +143,22 @@ def pick(
     return chosen
 
 
+def pick_several(
+    label: str, options: Sequence[str], what: str, *, key: str, names: Callable[[str], str] = str, **how: object
+) -> list[str]:
+    """As `pick`, a list of which several are chosen."""
+    query = st.query_params.get_all(key)
+    shown = {names(option) for option in options}
+    there = [one for one in query if one in options]
+    if there and not set(there) <= shown:
+        st.session_state[key] = there
+    gone = [one for one in query if one not in shown and one not in options]
+    _note_gone(key, next(iter(gone or query), None), bool(gone))
+    chosen: list[str] = st.multiselect(label, options, key=key, format_func=names, bind="query-params", **how)
+    _tell_gone(key, what, ", ".join(names(one) for one in chosen))
+    return chosen
+
+
 def pick_layer(layers: Sequence[int], *, key: str, **how: object) -> int:
     """A slider of layers that is bound to the address; says in one line where the address names one that isn't
     there.

@@ -18,6 +18,7 @@ from polysema.app.dashboard.permalink import plain as plain
 from polysema.app.dashboard.share_menu import offer_lines
 from polysema.app.dashboard.sharing import page_record
 from polysema.app.explorer import Explorer
+from polysema.app.explorer.context_cloud import SpaceTexts
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.maps.projection import warm
 from polysema.core.model.catalog import catalog, folder_of
@@ -62,7 +63,7 @@ def warm_up() -> None:
         _ = explorer().space().index
         if "minilm-l6" in explorer().models():
             for method in ("pca", "umap"):
-                word_map_job("bank", "minilm-l6", method, ()).wait(600)
+                word_map_job("bank", "minilm-l6", method).wait(600)
         warm()
         # Streamlit collects garbage after every run, through half a million objects that stay: half a second each time.
         gc.collect()
@@ -71,11 +72,14 @@ def warm_up() -> None:
     jobs().start(("warm up",), work)
 
 
-def word_map_job(word: str, model: str, method: str, extra: tuple[str, ...]) -> WatchedJob:
+def word_map_job(
+    word: str, model: str, method: str, extra: tuple[str, ...] = (), texts: SpaceTexts | None = None
+) -> WatchedJob:
     """The work of laying out a word's occurrences, the same for whoever asks first."""
+    stamp = None if texts is None else texts.key(explorer())
     return jobs().start(
-        ("word map", word, model, method, extra),
-        lambda progress: explorer().maps.word_map(word, model, method, extra, progress),
+        ("word map", word, model, method, extra, stamp),
+        lambda progress: explorer().maps.word_map(word, model, method, extra, progress, texts),
     )
 
 

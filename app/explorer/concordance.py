@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,17 +17,29 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Occurrence, find_words
 from polysema.core.space.metric import unit
 
-Senses = dict[tuple[str, int], str]
+Labels = dict[tuple[str, int], str]
 
 
-def concordance(
-    model: LanguageModel, word: str, texts: Sequence[str], layer: int, like: int | None, baseline: float
-) -> Concordance:
+@dataclass(frozen=True, slots=True)
+class ConcordanceQuestion:
+    """A word of texts at a layer, and the number of the line to which the nearest come first; `labels` are what is
+    known of occurrences, by their texts and where they start.
+    """
+
+    word: str
+    texts: Sequence[str]
+    layer: int
+    like: int | None
+    labels: Labels | None = None
+
+
+def concordance(model: LanguageModel, query: ConcordanceQuestion, baseline: float) -> Concordance:
     """The occurrences of a word in texts (of the corpus of senses where there are none), sorted by meaning."""
     corpus = load_senses()
+    word, texts, layer, like = query.word, query.texts, query.layer, query.like
     if texts:
         check_texts(texts, least=1, most=MAX_CLUSTERED)
-    given, senses = (texts, Senses()) if texts else (corpus.texts, _annotated())
+    given, senses = (texts, query.labels or Labels()) if texts else (corpus.texts, _annotated())
     places = [
         Occurrence(number, text[span.start : span.end], span)
         for number, text in enumerate(given)
@@ -63,6 +76,6 @@ def concordance(
     return Concordance(word, tuple(lines), like, baseline, model.origin(layer, "mean"))
 
 
-def _annotated() -> Senses:
+def _annotated() -> Labels:
     corpus = load_senses()
     return {(corpus.texts[one.text_id], one.start): one.sense for one in corpus.senses}

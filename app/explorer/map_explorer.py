@@ -9,20 +9,20 @@ import numpy as np
 
 from polysema.app.explorer.cache import SingleFlightCache
 from polysema.app.explorer.column_charts import column_charts
+from polysema.app.explorer.context_cloud import SpaceTexts, corpus_places
 from polysema.app.explorer.map_neighbors import PointNeighbors, around_point
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, check_texts
 from polysema.app.explorer.results import MatchedMaps, SpaceMap, WordMap
 from polysema.app.explorer.results.columns import ColumnCharts, TypicalRows
 from polysema.app.explorer.space_maps import matched_maps, new_neighbors, project_space
 from polysema.app.explorer.typical_rows import checked_rows, typical_rows
-from polysema.app.explorer.word_maps import lay_out_word
+from polysema.app.explorer.word_maps import WordMapQuestion, lay_out_word
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import IncompatibleError, UserError, list_of
 from polysema.core.maps.neighbors import Neighbors
 from polysema.core.maps.options import MapOptions
 from polysema.core.maps.projection import place as place_on
 from polysema.core.maps.regions import Regions, areas
-from polysema.core.measure.senses import load_senses
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.label_search import labels_of
 from polysema.core.space.metric import unit
@@ -149,29 +149,37 @@ class MapExplorer:
         method: str = "umap",
         extra: Sequence[str] = (),
         progress: Progress = no_progress,
+        texts: SpaceTexts | None = None,
     ) -> WordMap:
         """A word's occurrences at every kept layer on one plane, with its static point; `extra` texts join them.
 
-        The occurrences of the corpus carry their senses, those of `extra` the sense "yours".
+        The occurrences of the corpus carry their senses, those of a space's texts the values of its label column, those
+        of `extra` the sense "yours".
 
         Args:
-            word: A word of the corpus of senses.
+            word: Any word of the corpus of senses, or of the `texts`.
             model: The model's name.
             method: As for `map`.
             extra: Texts of one's own with the word in them.
             progress: Told of each stage; what it raises ends the work.
+            texts: A space whose texts the word is looked for in; None: the corpus of senses.
 
         Returns:
             For each layer the positions (n_occurrences + 1, 2), the static point last.
         """
-        load_senses().of(word)  # a word that is not annotated is refused before a model is loaded
+        if texts is not None:  # a word that stands nowhere is refused before a model is loaded
+            self._explorer.space(texts.space).contexts.occurrences(word, texts.checked().limit, texts.label)
+        else:
+            corpus_places(word)
         extra = tuple(text for text in list_of(extra, "texts") if text.strip())
         if extra:
             check_texts(extra, least=1)
         explorer = self._explorer.model(model, progress=progress)
-        key = (word.lower(), model, explorer.model.weights_sha256, method, extra)
+        source = None if texts is None else texts.key(self._explorer)
+        key = (word.lower(), model, explorer.model.weights_sha256, method, extra, source)
+        query = WordMapQuestion(word, method, extra, texts)
 
-        return self._words.get(key, lambda: lay_out_word(explorer, word, method, extra, progress))
+        return self._words.get(key, lambda: lay_out_word(explorer, query, progress))
 
     def areas(self, on: SpaceMap, progress: Progress = no_progress) -> Regions:
         """Where the points of a map lie densely, few areas and large or many and small, each with a name.

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from polysema.app.export.options import ExportSource
+from polysema.app.export.run import export
+from polysema.core.errors import BusyError
 from polysema.core.measure.senses import SenseCorpus, load_senses
 from polysema.core.model.contextual import embed_stream
 from polysema.core.model.first_position import FIRST_ROWS_KEPT, first_ends, first_outliers, left_out_note
 from polysema.core.model.hidden_batch import HiddenBatch, joined
 from polysema.core.model.load import LanguageModel
-from polysema.core.progress import Progress
+from polysema.core.progress import Progress, in_stage
 from polysema.core.space.space import Space
+
+RECHECK_SECONDS = 0.5
 
 
 def without_first(model: LanguageModel, space: Space, texts: Sequence[str]) -> Space:
@@ -54,3 +61,17 @@ def embedded_senses(model: LanguageModel, corpus: SenseCorpus, stage: str, progr
         done += part.n_texts
         progress(stage, done, len(corpus.texts))
     return joined(parts)
+
+
+def export_senses(model: LanguageModel, layers: Sequence[int], folder: Path, progress: Progress) -> None:
+    """Embed the corpus into a folder, unless it is there. What `progress` raises ends the work."""
+    senses = load_senses()
+    total, stage = len(senses.texts), "embed the corpus"
+    source = ExportSource("senses", senses.sha256, total)
+    while not (folder / "manifest.json").is_file():
+        progress(stage, 0, total)
+        try:
+            export(senses.texts, source, folder, model, layers, progress=in_stage(progress, stage))
+        except BusyError:  # another process is at it, and is waited for
+            progress("wait for another process that embeds the corpus", 0, 1)
+            time.sleep(RECHECK_SECONDS)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from polysema.app.explorer.cache import SingleFlightCache, digest, keep_file
-from polysema.app.explorer.concordance import concordance
+from polysema.app.explorer.concordance import ConcordanceQuestion, Labels, concordance
+from polysema.app.explorer.context_cloud import SpaceTexts
+from polysema.app.explorer.context_explorer import ContextExplorer
 from polysema.app.explorer.options import (
     BASELINE_TEXTS,
     MAP_LAYERS,
@@ -23,12 +23,10 @@ from polysema.app.explorer.options import (
 from polysema.app.explorer.own_clusters import naming_vectors, own_clusters
 from polysema.app.explorer.results import SenseRow
 from polysema.app.explorer.results.concordance import Concordance
-from polysema.app.explorer.sense_corpus import embedded_senses, marked
-from polysema.app.export.options import ExportSource
-from polysema.app.export.run import export
+from polysema.app.explorer.sense_corpus import embedded_senses, export_senses, marked
 from polysema.core.argument_types import checked_arguments
 from polysema.core.environment import home
-from polysema.core.errors import BusyError, UserError
+from polysema.core.errors import UserError
 from polysema.core.files.formats import read_export
 from polysema.core.measure.anisotropy import random_pair_cosine
 from polysema.core.measure.sense_clusters import SenseClusters, WordContexts, sense_clusters
@@ -39,13 +37,11 @@ from polysema.core.model.hidden_batch import HiddenBatch
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, Span
-from polysema.core.progress import Progress, in_stage, no_progress
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Space
 
 if TYPE_CHECKING:
     from polysema.app.explorer.explorer import Explorer
-
-RECHECK_SECONDS = 0.5
 
 
 @checked_arguments
@@ -58,6 +54,7 @@ class SenseExplorer:
         self._corpora = SingleFlightCache(8)  # the layers of a small model, which are compared side by side
         self._clouds = SingleFlightCache(8)
         self._baselines = SingleFlightCache(1)
+        self.contexts = ContextExplorer(explorer, model, self)
 
     def baselines(self, progress: Progress = no_progress) -> tuple[float, ...]:
         """For each layer the mean cosine of random pairs of words of the corpus of senses; kept on disk.
@@ -118,7 +115,7 @@ class SenseExplorer:
             The space; of each row the columns say the text and the place.
         """
         loaded, layers = self._model, self.layers
-        layer = self._checked(layer)
+        layer = self.checked_layer(layer)
         senses = load_senses()
         key = digest(
             "corpus 2", senses.sha256, loaded.weights_sha256, loaded.revision, loaded.name, layers, loaded.engine.name
@@ -126,38 +123,29 @@ class SenseExplorer:
         folder = home() / "corpora" / f"senses-{key}"
 
         def make() -> Space:
-            self._export(folder, progress)
+            with self._lock:
+                export_senses(loaded, layers, folder, progress)
             return marked(loaded, read_export(folder, layer))
 
         return self._corpora.get((key, layer), make)
 
-    def _checked(self, layer: int) -> int:
+    def checked_layer(self, layer: int) -> int:
+        """A layer that is kept.
+
+        Args:
+            layer: One of `layers`; -1 is the last.
+
+        Returns:
+            It, counted from 0.
+
+        Raises:
+            UserError: It is not kept.
+        """
         (layer,) = self._model.check_layers([layer])
         if layer not in self.layers:
             at = ", ".join(map(str, self.layers))
             raise UserError(f"the corpus of {self._model.name} is kept at the layers {at}; got {layer}")
         return layer
-
-    def _export(self, folder: Path, progress: Progress) -> None:
-        """Embed the corpus into a folder, unless it is there."""
-        senses = load_senses()
-        total, stage = len(senses.texts), "embed the corpus"
-        source = ExportSource("senses", senses.sha256, total)
-        with self._lock:
-            while not (folder / "manifest.json").is_file():
-                progress(stage, 0, total)
-                try:
-                    export(
-                        senses.texts,
-                        source,
-                        folder,
-                        self._model,
-                        self.layers,
-                        progress=in_stage(progress, stage),
-                    )
-                except BusyError:  # another process is at it, and is waited for
-                    progress("wait for another process that embeds the corpus", 0, 1)
-                    time.sleep(RECHECK_SECONDS)
 
     def accuracy(
         self, progress: Progress = no_progress, corpus: SenseCorpus | None = None
@@ -195,52 +183,49 @@ class SenseExplorer:
         word: str,
         layer: int = -1,
         min_cluster_size: int = 3,
-        texts: Sequence[str] = (),
+        texts: Sequence[str] | SpaceTexts = (),
         progress: Progress = no_progress,
     ) -> SenseClusters:
         """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses.
 
-        Or every occurrence in `texts` of one's own, which have no senses to agree with.
+        Or every occurrence in `texts` of one's own, which have no senses to agree with, or in those of a space, whose
+        labels are the senses.
 
         Args:
             word: The word.
             layer: One of `layers`; of texts of one's own any.
             min_cluster_size: The fewest occurrences that make a cluster (HDBSCAN).
-            texts: Texts of one's own.
+            texts: Texts of one's own, or `SpaceTexts`.
             progress: Told of the pass.
 
         Returns:
             The clusters, their words, and how they agree with the senses.
         """
         loaded, named = self._model, naming_vectors(self._explorer, self._model)
-        if texts:
+        if texts and not isinstance(texts, SpaceTexts):
             check_texts(texts, least=1, most=MAX_CLUSTERED)
             (layer,) = loaded.check_layers([layer])
             progress(f"read {len(texts)} texts", 0, 1)
             return own_clusters(loaded, word, texts, layer, min_cluster_size, named)
-        senses = {(s.text_id, s.start): s.sense for s in load_senses().of(word)}
-        layer = self._checked(layer)
-        cloud = self.cloud(word, progress)
+        layer = self.checked_layer(layer)
+        source = texts if isinstance(texts, SpaceTexts) else None
+        cloud = self.contexts.cloud(word, source, progress)
         return sense_clusters(
             cloud.vectors[self.layers.index(layer)],
-            WordContexts(
-                [load_senses().texts[o.text] for o in cloud.occurrences],
-                word,
-                [senses[o.text, o.span.start] for o in cloud.occurrences],
-                [o.span.start for o in cloud.occurrences],
-            ),
+            WordContexts(cloud.texts, word, cloud.labels, [start for start, _ in cloud.spans]),
             min_cluster_size,
             named,
         )
 
     def concordance(
-        self, word: str, texts: Sequence[str] = (), layer: int = -1, like: int | None = None
+        self, word: str, texts: Sequence[str] | SpaceTexts = (), layer: int = -1, like: int | None = None
     ) -> Concordance:
         """A word in its contexts, sorted by what it means there at a layer: those alike stand together.
 
         Args:
             word: Any word of the texts.
-            texts: At most 2,000 texts of one's own; none: the corpus of senses, of which any word may be asked for.
+            texts: At most 2,000 texts of one's own, or `SpaceTexts`; none: the corpus of senses, of which any word may
+                be asked for.
             layer: Any layer; -1 is the last.
             like: The number of a line, from 1, to which the nearest come first; None: neighboring lines mean alike.
 
@@ -251,7 +236,12 @@ class SenseExplorer:
             UserError: The word stands nowhere, or there is no such line.
         """
         (layer,) = self._model.check_layers([layer])
-        return concordance(self._model, word, texts, layer, like, self.baselines()[layer])
+        labels: Labels | None = None
+        if isinstance(texts, SpaceTexts):
+            cloud = self.contexts.cloud(word, texts)
+            starts = zip(cloud.texts, (start for start, _ in cloud.spans), strict=True)
+            labels, texts = dict(zip(starts, cloud.labels, strict=True)), tuple(dict.fromkeys(cloud.texts))
+        return concordance(self._model, ConcordanceQuestion(word, texts, layer, like, labels), self.baselines()[layer])
 
     def cloud(self, word: str, progress: Progress = no_progress) -> HiddenBatch:
         """The annotated occurrences of a word at every kept layer; only the texts with the word are read.
@@ -289,4 +279,4 @@ class SenseExplorer:
         Returns:
             The caches.
         """
-        return self._corpora, self._clouds, self._baselines
+        return self._corpora, self._clouds, self._baselines, *self.contexts.caches()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from polysema.app.explorer.context_cloud import ContextCloud, SpaceTexts
 from polysema.app.explorer.results import WordMap
 from polysema.core.maps.layers import layered_maps
 from polysema.core.maps.options import MapOptions
-from polysema.core.measure.senses import load_senses
 from polysema.core.model.contextual import word_vectors
 from polysema.core.model.hidden_batch import HiddenBatch
 from polysema.core.model.load import LanguageModel
@@ -24,15 +24,22 @@ if TYPE_CHECKING:
     from polysema.app.explorer.model_explorer import ModelExplorer
 
 
-def lay_out_word(explorer: ModelExplorer, word: str, method: str, extra: Sequence[str], progress: Progress) -> WordMap:
-    """A word's occurrences at every kept layer on one plane, with its static point; `extra` texts join them."""
-    loaded, layers, senses = explorer.model, explorer.senses.layers, load_senses().of(word)
-    cloud = explorer.senses.cloud(word, progress)
-    kept = cloud.occurrences
-    marked = {(s.text_id, s.start, s.end): s.sense for s in senses}
-    texts = [load_senses().texts[o.text] for o in kept]
-    spans = [(o.span.start, o.span.end) for o in kept]
-    names = [marked[o.text, o.span.start, o.span.end] for o in kept]
+@dataclass(frozen=True, slots=True)
+class WordMapQuestion:
+    """A word, how its occurrences are laid out, own texts that join them, and where it is looked for."""
+
+    word: str
+    method: str
+    extra: tuple[str, ...]
+    source: SpaceTexts | None = None
+
+
+def lay_out_word(explorer: ModelExplorer, query: WordMapQuestion, progress: Progress) -> WordMap:
+    """A word's occurrences at every kept layer on one plane, with its static point; own texts join them."""
+    loaded, layers = explorer.model, explorer.senses.layers
+    word, method, extra = query.word, query.method, query.extra
+    cloud = explorer.senses.contexts.cloud(word, query.source, progress)
+    texts, spans, names = list(cloud.texts), list(cloud.spans), list(cloud.labels)
     yours = word_vectors(loaded, word, extra, layers) if extra else None
     static, _ = static_vector(loaded, word)
     within, between = zip(*(_spread(vectors, names) for vectors in cloud.vectors), strict=True)
@@ -61,10 +68,11 @@ def lay_out_word(explorer: ModelExplorer, word: str, method: str, extra: Sequenc
         method,
         _card(loaded, cloud, yours),
         yours.split if yours is not None else (),
+        cloud.found,
     )
 
 
-def _card(model: LanguageModel, cloud: HiddenBatch, yours: HiddenBatch | None) -> Origin:
+def _card(model: LanguageModel, cloud: ContextCloud, yours: HiddenBatch | None) -> Origin:
     """The card of a word's map, with what has to be said of words that stand first."""
     notes = [*cloud.origin.notes, *(yours.origin.notes if yours is not None else ())]
     return replace(model.origin(None, "mean"), notes=tuple(notes))
@@ -77,4 +85,8 @@ def _spread(vectors: Floats, senses: Sequence[str]) -> tuple[float, float]:
     names = np.asarray(senses)
     same = names[:, None] == names[None, :]
     other = ~np.eye(len(names), dtype=bool)
-    return float(similar[same & other].mean()), float(similar[~same].mean()) if (~same).any() else float("nan")
+    known = names != ""  # of those without a label nothing is known, unless none has one
+    both = known[:, None] & known[None, :] if known.any() else np.ones_like(other)
+    within, between = similar[same & other & both], similar[~same & both]
+    nothing = float("nan")
+    return float(within.mean()) if within.size else nothing, float(between.mean()) if between.size else nothing

@@ -11,6 +11,7 @@ from polysema.app.explorer.analogy_answer import AnalogyQuestion, answer_analogy
 from polysema.app.explorer.cache import SingleFlightCache
 from polysema.app.explorer.neighbor_answer import answer_nearest, answer_neighbors
 from polysema.app.explorer.options import AnalogyOptions, SearchOptions
+from polysema.app.explorer.space_contexts import SpaceContexts
 from polysema.app.explorer.space_search import SpaceSearch
 from polysema.app.explorer.space_views import changed_view, space_baseline
 from polysema.app.explorer.word_lookup import WordLookup
@@ -45,7 +46,7 @@ class WordSpace:
         self.space = space
         self.lookup = WordLookup(explorer, space, transform)
         self.search = search or SpaceSearch(space)
-        self.relations = WordRelations(space, self.lookup, self.search)
+        self.relations, self.contexts = WordRelations(space, self.lookup, self.search), SpaceContexts(space)
         self._explorer, self._transform = explorer, transform
         self._views, self._baseline = SingleFlightCache(MAX_VIEWS), SingleFlightCache(1)
 
@@ -286,8 +287,7 @@ class WordSpace:
         Returns:
             Another space, whose origin says how it was changed; itself where nothing changes.
         """
-        removed = tuple(list_of(without, "the directions removed"))
-        if transform.partition(":")[0] == "raw" and not removed:
+        if not (removed := tuple(list_of(without, "the directions removed"))) and transform.partition(":")[0] == "raw":
             return self
         make = partial(changed_view, self, self._transform, transform, removed, self._explorer.hold)
         return self._views.get((transform, removed), make)

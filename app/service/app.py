@@ -21,6 +21,7 @@ from polysema.app.service.middleware import GuardMiddleware
 from polysema.app.service.routes import (
     circuits,
     collection,
+    contexts,
     embeddings,
     generation,
     inside,
@@ -42,6 +43,7 @@ ROUTERS = (
     words.router,
     relations.router,
     texts.router,
+    contexts.router,
     inside.router,
     interventions.router,
     circuits.router,

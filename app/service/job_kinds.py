@@ -33,6 +33,7 @@ from polysema.app.service.measure_jobs import (
 from polysema.app.service.row_limits import check_rows_read
 from polysema.app.service.schemas import jobs as of
 from polysema.app.service.schemas.fields import SpaceView
+from polysema.app.service.text_source import one_source, texts_of
 from polysema.core.errors import UserError
 from polysema.core.maps.methods import ALIGNED, check_method
 from polysema.core.maps.options import MapOptions
@@ -145,9 +146,12 @@ def matched_answer(wanted: str, found: MatchedMaps) -> Response:
 
 def _word_map(request: of.WordMapRequest, state: ServiceState) -> Work:
     state.names.check(request.model)
+    if request.space is not None:
+        state.names.check_space(request.space)
 
     def work(progress: Progress) -> Any:
-        return state.explorer.maps.word_map(request.word, request.model, request.method, request.texts, progress)
+        texts = texts_of(state, request)
+        return state.explorer.maps.word_map(request.word, request.model, request.method, request.texts, progress, texts)
 
     return work
 
@@ -157,8 +161,9 @@ def _clusters(request: of.SenseClustersRequest, state: ServiceState) -> Work:
     state.limits.check_job_texts(len(request.texts))
 
     def work(progress: Progress) -> Any:
+        texts = one_source(request.texts, texts_of(state, request))
         return state.explorer.model(request.model).senses.clusters(
-            request.word, request.layer, request.min_cluster_size, request.texts, progress
+            request.word, request.layer, request.min_cluster_size, texts, progress
         )
 
     return work

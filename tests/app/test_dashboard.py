@@ -202,6 +202,40 @@ def test_contexts_has_a_map_for_every_layer() -> None:
     assert any("The **bank** of the canal" in label for label in listed(app, "sentences"))
 
 
+def test_contexts_takes_any_word_of_a_collection() -> None:
+    texts = [f"The spoon lay in the mud of the river {one}." for one in ("bed", "bank", "bend", "mouth")]
+    texts += [f"She stirred the {dish} with a spoon." for dish in ("soup", "sauce", "broth", "stew")]
+    shelf, columns = widgets.shelf(), {"text": texts, "topic": ["x"] * 4 + ["y"] * 4}
+    if "spoons" in shelf.names():  # of a run that was stopped
+        shelf.delete("spoons")
+    with shelf.making("spoons") as made:
+        made.add(list("abcdefgh"), [[1.0, row] for row in range(8)], columns)
+    app = page("contexts", texts="spoons", word="spoon", map="PCA")
+    assert not app.exception
+    assert not app.error
+    assert "spoon (8)" in app.selectbox(key="word").options
+    assert app.selectbox(key="label").value == "topic"
+    assert any("100%** of the occurrences lie on their own side" in m.value for m in app.markdown)
+    app.text_area(key="own").set_value("mine | He ate his soup with a spoon.")
+    next(b for b in app.button if b.label == "Put them on the map").click().run()
+    settle(app)
+    assert any("is like **y**: **4 of 5** nearest" in m.value for m in app.markdown)
+    next(b for b in app.button if b.key == "verdict_0_0").click().run()
+    settle(app)
+    assert "Nearest at layer 6 to the one you chose: She stirred the" in html(app)
+
+    app = page("contexts", texts="spoons", word="SPOON", map="PCA", color="Clusters")
+    assert not app.exception
+    next(b for b in app.button if b.label == "Save as a column").click().run()
+    settle(app)
+    assert any("8 rows of spoons have their sense in the column sense" in one.value for one in app.success)
+    assert shelf.get("spoons").space().columns.column("sense").null_count == 0
+
+    app = page("contexts", texts="spoons", word="fork", map="PCA")
+    assert ["'fork' stands in none of the 8 rows" in one.value for one in app.error] == [True]
+    shelf.delete("spoons")
+
+
 def test_a_text_read_in_windows_is_told() -> None:
     def show() -> None:
         from polysema.app.dashboard import widgets
@@ -307,6 +341,8 @@ def test_contexts_colored_by_the_clusters_of_the_vectors() -> None:
     annotated = int((found.assigned >= 0).sum())
     counted = f"{annotated} of {len(found.assigned)} occurrences in {len({one.name for one in found.clusters})} senses"
     assert counted in [one.value for one in app.caption]
+    saved = [button.label for button in app.get("download_button")]
+    assert saved.count("Annotations (JSONL)") == 2, "once in Share and once in Save"
     assert any("lines at layer 6: those that mean alike" in one.value for one in app.caption)
     assert "<td><b>bank</b></td>" in html(app)
 

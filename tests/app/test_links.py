@@ -20,7 +20,7 @@ GONE = [
     ("neighbors", {"ns": "my*space"}, r"the space my\*space"),
     ("neighbors", {"mode": "A word in a sentence", "cm": "gone"}, "the model gone"),
     ("contexts", {"model": "gone", "map": "PCA"}, "the model gone"),
-    ("contexts", {"word": "gone", "map": "PCA"}, "the word of the corpus gone"),
+    ("contexts", {"texts": "gone", "map": "PCA"}, "the collection gone"),
     ("contexts", {"layer_minilm-l6": "99", "map": "PCA"}, "the layer 99"),
     ("map", {"ms": "gone", "mn": "1k", "mm": "PCA"}, "the space gone"),
     ("map", {"space": "gone/text", "mn": "1k", "mm": "PCA"}, "the space gone/text"),
@@ -28,6 +28,7 @@ GONE = [
     ("compare", {"a": "gone", "cn": "500", "cmap": "PCA"}, "the space gone"),
     ("compare", {"b": "gone", "cn": "500", "cmap": "PCA"}, "the space gone"),
     ("inside", {"am": "gone"}, "the model gone"),
+    ("measures", {"measured": "gone", "measure": "Senses"}, "the model gone"),
     ("inside", {"see": "Lens", "lm": "gone"}, "the model gone"),
     ("data", {"data": "Models and spaces", "dm": "gone"}, "the model or space gone"),
 ]

@@ -13,9 +13,10 @@ __all__ = ["as_launched"]
 
 
 def measured(kind: str) -> AppTest:
-    """The page with one small model."""
-    app = page("measures", measure=kind)
-    return settle(app.multiselect(key="measured").set_value(["bert-tiny-en"]).run())
+    """The page with one small model, which its link names."""
+    app = page("measures", measure=kind, measured="bert-tiny-en")
+    assert app.multiselect(key="measured").value == ["bert-tiny-en"]
+    return app
 
 
 def curves(app: object) -> set[str]:

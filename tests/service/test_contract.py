@@ -15,6 +15,7 @@ from polysema.app.cli.main import cli as cli_group
 from polysema.app.client.client import Client
 from polysema.app.explorer import AnalogyOptions, Explorer, OccurrenceOptions, SearchOptions
 from polysema.app.explorer.bias_measure import BiasOptions
+from polysema.app.explorer.context_cloud import SpaceTexts
 from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.results.words import VECTOR_FIELDS
 from polysema.app.explorer.serialization import from_json, to_json
@@ -45,6 +46,7 @@ STEERED = {"text": "phone", "model": "g2p-t5", "toward": ["photo"], "away": ["to
 # commands that have no route, and why
 ONLY_IN_THE_SHELL = {
     "app": "opens the dashboard",
+    "contexts map": "over HTTP a job",
     "convert": "writes a file",
     "export": "writes files",
     "generate next-sentence": "of a model with such a head, and none of the catalog has one",
@@ -213,6 +215,36 @@ VERBS = [
         ["river", "-m", "bert-tiny-en", "--layer", "1", "--like", "2"],
         {"word": "river", "model": "bert-tiny-en", "layer": 1, "like": 2},
         lambda of: of.model("bert-tiny-en").senses.concordance("river", layer=1, like=2),
+    ),
+    Verb(
+        "contexts words",
+        "POST /v1/contexts/words",
+        ["bert-tiny-en@1", "--prefix", "BA", "-k", "3"],
+        {"space": "bert-tiny-en@1", "prefix": "BA", "k": 3},
+        lambda of: of.space("bert-tiny-en@1").contexts.words("BA", 3),
+    ),
+    Verb(
+        "contexts occurrences",
+        "POST /v1/contexts/occurrences",
+        ["river", "bert-tiny-en@1", "--label", "sense", "-k", "2"],
+        {"space": "bert-tiny-en@1", "word": "river", "label": "sense", "k": 2},
+        lambda of: of.space("bert-tiny-en@1").contexts.occurrences("river", 2, "sense"),
+    ),
+    Verb(
+        "contexts verdicts",
+        "POST /v1/contexts/verdicts",
+        ["bank", f"mine | {TEXTS[0]}", "-m", "bert-tiny-en", "-k", "2"],
+        {"word": "bank", "sentences": [f"mine | {TEXTS[0]}"], "model": "bert-tiny-en", "k": 2},
+        lambda of: of.model("bert-tiny-en").senses.contexts.verdicts("bank", [f"mine | {TEXTS[0]}"], k=2),
+    ),
+    Verb(
+        "contexts axis",
+        "POST /v1/contexts/axis",
+        ["bank", "-m", "bert-tiny-en", "--layer", "1", "-s", "bert-tiny-en@1", "--label", "sense"],
+        {"word": "bank", "model": "bert-tiny-en", "layer": 1, "space": "bert-tiny-en@1", "label": "sense"},
+        lambda of: of.model("bert-tiny-en").senses.contexts.axis(
+            "bank", layer=1, texts=SpaceTexts("bert-tiny-en@1", "sense")
+        ),
     ),
     Verb(
         "compare",

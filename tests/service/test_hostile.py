@@ -36,6 +36,7 @@ POSTS = (
     "/v1/collections/c/delete",
     "/v1/collections/c/restore",
     "/v1/collections/c/widen",
+    "/v1/collections/c/column",
     "/v1/similarity",
     "/v1/closer",
     "/v1/odd-one-out",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,10 @@ from polysema.app.cli.collection.options import (
 from polysema.app.cli.model_options import columns_option, parse_columns, parse_layers
 from polysema.app.cli.output import Row, format_option, progress_bar, show
 from polysema.core.errors import UserError
+
+if TYPE_CHECKING:
+    from polysema.core.space.space import Space
+    from polysema.indexes.engines.protocol import VectorCollection
 
 
 @click.command(short_help="Create an empty collection in FOLDER.")
@@ -139,6 +144,43 @@ def widen(folder: str, column: str, kind: str) -> None:
     click.echo(f"{folder}: the column {column} holds {open_collection(folder).columns.widen(column, kind)}")
 
 
+def _first_space(collection: VectorCollection, space: str | None) -> Space | str:
+    """The rows of a space of a collection, the first where none is named."""
+    from polysema.indexes.collection import Collection
+    from polysema.indexes.store.space_rows import SpaceRows
+
+    names = collection.spaces.names()
+    name = names[0] if space is None and names else space
+    if isinstance(collection, Collection):
+        return SpaceRows(collection.view(), name).space()
+    return f"{collection.root}/{name}" if name else str(collection.root)
+
+
+@click.command(name="write-column", short_help="Write a column of some rows, in place.")
+@folder_argument
+@click.argument("column")
+@click.argument("file", type=click.Path())
+@click.option("--space", help="The space of the rows.  [default: every space that has them]")
+def write_column_command(folder: str, column: str, file: str, space: str | None) -> None:
+    """Write what COLUMN says of rows of the collection in FOLDER, as a new version; the column may be new.
+
+    FILE is annotations in the layout of senses.jsonl (word, sense, text, start, end), as the page Contexts saves them:
+    the rows are those in which the word stands there.
+    """
+    from polysema.app.collection.column_values import write_column
+    from polysema.app.explorer import Explorer
+    from polysema.app.explorer.annotated_rows import annotated_values
+    from polysema.core.measure.annotations import read_annotations
+
+    collection, annotations = open_collection(folder), read_annotations(file).rows()
+    values, missing = annotated_values(Explorer().space(_first_space(collection, space)).contexts, annotations)
+    written = write_column(collection, column, values, space)
+    rows = ", ".join(f"{count:,} of {name}" for name, count in written.items())
+    click.echo(f"{folder}: the column {column} is written into {rows} (version {collection.view().manifest.version})")
+    if missing:
+        click.echo(f"note: {missing:,} annotations stand in none of its texts", err=True)
+
+
 @click.command(short_help="Copy a collection, checking every byte.")
 @folder_argument
 @click.argument("target", type=click.Path())
@@ -176,4 +218,4 @@ def link(name: str, address: str) -> None:
     click.echo(f"{name}: {collections().link(name, address).root}")
 
 
-COMMANDS = (create, import_command, link, get, delete, widen, copy, export_command)
+COMMANDS = (create, import_command, link, get, delete, widen, write_column_command, copy, export_command)

@@ -38,13 +38,13 @@ def page() -> None:
         return
     permalink.restore("measures")
     kind = st.segmented_control("Measure", KINDS, default=KINDS[0], required=True, key="measure", bind="query-params")
-    models = st.multiselect(
+    models = permalink.pick_several(
         "Models",
         here,
-        default=here[:1],
+        "model",
         key="measured",
-        bind="query-params",
-        format_func=choices.name_label,
+        names=choices.name_label,
+        default=here[:1],
         help="Each is a curve; every layer is measured.",
     )
     try:

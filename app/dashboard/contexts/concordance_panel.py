@@ -6,6 +6,7 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.contexts.words import WordChoice
 from polysema.app.explorer.results import WordMap
 from polysema.app.explorer.results.concordance import Concordance
 
@@ -13,7 +14,7 @@ MAX_SHOWN_LINES = 200
 MAX_SIDE = 70  # characters on each side
 
 
-def concordance_panel(found: WordMap, layer: int) -> None:
+def concordance_panel(found: WordMap, choice: WordChoice, layer: int) -> None:
     """Keyword in context: the sentences of the map, or those of the corpus in which another word stands."""
     with st.expander("Concordance, sorted by meaning"):
         word = st.text_input(
@@ -21,10 +22,11 @@ def concordance_panel(found: WordMap, layer: int) -> None:
             found.word,
             key="concordance_word",
             max_chars=200,
-            help="Any word: those of the map with your own sentences, any other in the corpus of senses.",
+            help="Any word: that of the map with your own sentences, any other in the same texts.",
         )
         word = (word or "").strip() or found.word
-        texts = tuple(dict.fromkeys(found.texts)) if word.casefold() == found.word.casefold() else ()
+        same = word.casefold() == found.word.casefold()
+        texts = tuple(dict.fromkeys(found.texts)) if same else choice.texts or ()
         model = found.origin.source
         answer = work.answer(
             ("concordance", model, word, texts, layer),

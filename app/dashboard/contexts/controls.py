@@ -1,40 +1,48 @@
 """The page Contexts: the word, the model, own sentences, and the map of the occurrences."""
 
+from dataclasses import dataclass
 from typing import cast
 
 import streamlit as st
 
-from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard import widgets
+from polysema.app.dashboard.contexts.words import WordChoice, pick_word
+from polysema.app.dashboard.jobs import WatchedJob
 from polysema.app.dashboard.picker.pick import pick_model
 from polysema.app.explorer import MAX_TEXTS
+from polysema.app.explorer.context_explorer import cluster_labels, named_sentence
 from polysema.app.explorer.results import WordMap
 from polysema.core.errors import UserError
 from polysema.core.measure.sense_clusters import SenseClusters
-from polysema.core.measure.senses import load_senses
 from polysema.core.model.tokens import find_word
 
 UMAP, PCA = "UMAP", "PCA"
 SENSES, CLUSTERS = "Senses", "Clusters"
-ALONE, YOURS = "in no cluster", "yours"
+ALONE, YOURS, UNLABELED = "in no cluster", "yours", "no sense marked"
 STATIC_NAME = "static vector"
 
 
-def controls(models: list[str]) -> tuple[str, str, str, str]:
-    """Which word, read by which model, laid out how and colored by what."""
-    first, second, third, fourth = st.columns([4, 4, 3, 3])
-    words = list(load_senses().words)
-    word = permalink.pick(
-        first,
-        "Word",
-        words,
-        "word of the corpus",
-        key="word",
-        index=words.index("bank"),
-        help="The words of the corpus of senses.",
-    )
-    model = pick_model(second, models, "model", "Which model reads the sentences.")
-    method = third.segmented_control(
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """Which word of which texts, read by which model, laid out how and colored by what."""
+
+    choice: WordChoice
+    model: str
+    method: str
+    color: str
+
+    @property
+    def by(self) -> str:
+        """What groups the occurrences, as the explorer calls it."""
+        return "clusters" if self.color == CLUSTERS else "labels"
+
+
+def controls(models: list[str]) -> Controls | None:
+    """The boxes; None while the words of a collection are being counted."""
+    first, second, third, fourth, fifth = st.columns([3, 3, 4, 2, 3])
+    model = pick_model(third, models, "model", "Which model reads the sentences.")
+    method = fourth.segmented_control(
         "Map",
         [UMAP, PCA],
         default=UMAP,
@@ -43,27 +51,30 @@ def controls(models: list[str]) -> tuple[str, str, str, str]:
         bind="query-params",
         help="UMAP keeps neighborhoods, PCA keeps directions.",
     )
-    color = fourth.segmented_control(
+    color = fifth.segmented_control(
         "Color",
         [SENSES, CLUSTERS],
         default=SENSES,
         required=True,
         key="color",
         bind="query-params",
-        help="The senses that people marked, or the groups that the vectors form by themselves at this layer.",
+        help="The senses that people marked (of a collection, the values of a column), or the groups that the vectors "
+        "form by themselves at this layer.",
     )
-    return word, model, method or UMAP, color or SENSES
+    choice = pick_word(first, second)
+    return None if choice is None else Controls(choice, model, method or UMAP, color or SENSES)
 
 
 def own_sentences(word: str) -> tuple[str, ...]:
     """The user's sentences with the word in them; those without it are named and left out."""
     with st.expander("Add sentences of your own"), st.form("own_form", border=False):
         text = st.text_area(
-            f"One sentence a line, each with the word {widgets.plain(word)} in it",
+            f"One sentence a line, each with the word {widgets.plain(word)} in it; a name may stand before it: "
+            "mine | The sentence.",
             key="own",
             height=90,
             persist_state="session",
-            help=f"They join the map as the sense “yours”. {widgets.LOCAL_NOTE}",
+            help=f"They join the map as the sense “yours”, and each gets a verdict. {widgets.LOCAL_NOTE}",
         )
         st.form_submit_button("Put them on the map", type="primary")
     try:
@@ -75,7 +86,7 @@ def own_sentences(word: str) -> tuple[str, ...]:
     good, bad = [], []
     for line in lines[:MAX_TEXTS]:
         try:
-            find_word(line, word)
+            find_word(named_sentence(line, 0)[1], word)
             good.append(line)
         except UserError:
             bad.append(line)
@@ -91,28 +102,40 @@ def own_sentences(word: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(good))
 
 
-def word_map(word: str, model: str, method: str, extra: tuple[str, ...]) -> WordMap | None:
+def word_map(query: Controls, own: tuple[str, ...]) -> WordMap | None:
     """The requested map, or None; the principal components are shown while UMAP is running."""
+    extra = tuple(dict.fromkeys(named_sentence(line, 0)[1] for line in own))
 
-    job = widgets.word_map_job(word, model, method.lower(), extra)
-    job.wait(work.QUICK_SECONDS)
-    if not job.pending or method == PCA:
-        return cast("WordMap | None", work.outcome(job))
-    first = widgets.word_map_job(word, model, "pca", extra)
+    def job(method: str) -> WatchedJob:
+        return widgets.word_map_job(query.choice.word, query.model, method.lower(), extra, query.choice.texts)
+
+    wanted = job(query.method)
+    wanted.wait(work.QUICK_SECONDS)
+    if not wanted.pending or query.method == PCA:
+        return cast("WordMap | None", work.outcome(wanted))
+    first = job(PCA)
     first.wait(work.QUICK_SECONDS)
-    work.watch(first if first.pending else job)
+    work.watch(first if first.pending else wanted)
     if first.pending or first.failure is not None:
         return None
     st.caption("Until the UMAP map is ready, the first two principal components are shown.")
     return cast(WordMap, first.result())
 
 
-def clusters_of(found: WordMap, layer: int) -> SenseClusters | None:
+def clusters_of(query: Controls, found: WordMap, layer: int) -> SenseClusters | None:
     """The groups that the vectors of one layer form by themselves, or None while they are looked for."""
-    model, word = found.origin.source, found.word
+    model, choice = found.origin.source, query.choice
+    n = len(found.texts) - found.senses.count(YOURS)
+    if n < 2:
+        st.info("Clusters need two or more occurrences.")
+        return None
     clustered: SenseClusters | None = work.answer(
-        ("clusters", word, model, layer),
-        lambda progress: widgets.explorer().model(model).senses.clusters(word, layer, progress=progress),
+        ("clusters", choice, model, layer),
+        lambda progress: (
+            widgets.explorer()
+            .model(model)
+            .senses.clusters(choice.word, layer, min(3, n), choice.texts or (), progress=progress)
+        ),
     )
     return clustered
 
@@ -120,7 +143,6 @@ def clusters_of(found: WordMap, layer: int) -> SenseClusters | None:
 def groups(found: WordMap, clustered: SenseClusters | None) -> list[str]:
     """What each occurrence is colored by: its sense, or the name of its cluster."""
     if clustered is None:
-        return list(found.senses)
-    names = [f"{number}: {cluster.name}" for number, cluster in enumerate(clustered.clusters, 1)]
-    own = [names[place] if place >= 0 else ALONE for place in clustered.assigned]
+        return [sense or UNLABELED for sense in found.senses]
+    own = [name or ALONE for name in cluster_labels(clustered)]
     return own + [YOURS] * (len(found.senses) - len(own))

@@ -1,5 +1,7 @@
 """The page Contexts: layer by layer, clusters against senses, and the occurrences like one of them."""
 
+import math
+
 import altair as alt
 import pandas as pd
 import streamlit as st
@@ -9,6 +11,7 @@ from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.clickable import ListedRow, clickable_list, occurrence_rows
 from polysema.app.dashboard.components.scatter import Selection
 from polysema.app.dashboard.contexts.focus import look_at, look_at_hit
+from polysema.app.dashboard.contexts.words import WordChoice
 from polysema.app.dashboard.series import lines
 from polysema.app.explorer import OccurrenceOptions
 from polysema.app.explorer.results import OccurrenceHit, WordMap
@@ -21,6 +24,8 @@ MAX_SHOWN_TEXTS = 60  # sentences
 def curves(found: WordMap, layer: int) -> None:
     """How alike two occurrences are at each layer: within a sense, between senses, and two words at random."""
     names = {"same sense": found.within, "other sense": found.between, "random words": found.baselines}
+    if all(map(math.isnan, found.between)):  # no senses, or one
+        names = {"its occurrences": found.within, "random words": found.baselines}
     table = pd.DataFrame(
         [
             {"layer": at, "pair": name, "cosine": value}
@@ -41,23 +46,29 @@ def curves(found: WordMap, layer: int) -> None:
         [{str(name): value for name, value in row.items()} for row in table.to_dict("records")], "cosines"
     )
     place = found.layers.index(layer)
-    gap = found.within[place] - found.between[place]
-    widgets.say(
-        f"At **layer {layer}** two occurrences of {widgets.plain(found.word)} have cosine "
-        f"**{found.within[place]:.2f}** within a sense and "
-        f"**{found.between[place]:.2f}** between senses (a gap of {gap:.2f}); two words at random have "
-        f"{found.baselines[place]:.2f}."
-    )
+    within, between = found.within[place], found.between[place]
+    said = f"At **layer {layer}** two occurrences of {widgets.plain(found.word)} have cosine "
+    if math.isnan(between):
+        said += f"**{within:.2f}**" if not math.isnan(within) else "no mean: there is one"
+    else:
+        said += (
+            f"**{within:.2f}** within a sense and **{between:.2f}** between senses (a gap of {within - between:.2f})"
+        )
+    widgets.say(f"{said}; two words at random have {found.baselines[place]:.2f}.")
 
 
 def agreement(clustered: SenseClusters, layer: int) -> None:
     """The clusters with their most typical sentence, and how well they agree with the marked senses."""
-    st.markdown(
+    said = (
         f"At layer {layer} the vectors form **{len(clustered.clusters)} groups** by themselves; "
-        f"{int((clustered.assigned < 0).sum())} of {len(clustered.assigned)} occurrences lie in none. Against "
-        "the marked senses: adjusted Rand index "
-        f"**{clustered.adjusted_rand:.2f}**, V-measure **{clustered.v_measure:.2f}** (0 by chance, 1 the same)."
+        f"{int((clustered.assigned < 0).sum())} of {len(clustered.assigned)} occurrences lie in none."
     )
+    if not math.isnan(clustered.adjusted_rand):
+        said += (
+            f" Against the marked senses: adjusted Rand index **{clustered.adjusted_rand:.2f}**, V-measure "
+            f"**{clustered.v_measure:.2f}** (0 by chance, 1 the same)."
+        )
+    st.markdown(said)
     rows = []
     for number, cluster in enumerate(clustered.clusters, 1):
         example = clustered.texts[cluster.central]
@@ -103,9 +114,12 @@ def table(found: WordMap, selected: Selection) -> None:
     )
 
 
-def like_this(found: WordMap, layer: int, row: int) -> None:
-    """What was clicked: the words of the corpus that are nearest to it at this layer."""
+def like_this(found: WordMap, choice: WordChoice, layer: int, row: int) -> None:
+    """What was clicked: the words of the corpus, or the word's other occurrences in a collection, nearest to it."""
     text, (start, end) = found.texts[row], found.spans[row]
+    if choice.texts is not None:
+        _like_this_in_texts(found, choice, layer, row)
+        return
     nth = sum(place.start <= start for place in find_words(text, text[start:end]))
     model = found.origin.source
     answer = work.answer(
@@ -129,3 +143,33 @@ def like_this(found: WordMap, layer: int, row: int) -> None:
     st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
     widgets.notes(answer)
     downloads.occurrences(others, "like_this")
+
+
+def _like_this_in_texts(found: WordMap, choice: WordChoice, layer: int, row: int) -> None:
+    text, (start, end) = found.texts[row], found.spans[row]
+    model = found.origin.source
+    answer = work.answer(
+        ("like this", choice, model, layer, text, start),
+        lambda progress: widgets.explorer().model(model).senses.concordance(choice.word, _texts(found, row), layer, 1),
+    )
+    if answer is None:
+        return
+    others = [line for line in answer.lines if (line.text, line.start) != (text, start)][:6]
+    st.html(f'<p class="ps-text">Nearest at layer {layer} to the one you chose: {widgets.marked(text, start, end)}</p>')
+    rows = {(text, start): row for row, (text, (start, _)) in enumerate(zip(found.texts, found.spans, strict=True))}
+
+    def choose(row: object) -> None:
+        if isinstance(row, int):
+            look_at(found, row)
+
+    listed = [
+        ListedRow(one.text, "", one.cosine, rows.get((one.text, one.start)), (one.start, one.end)) for one in others
+    ]
+    clickable_list(listed, "like_this", choose, answer.baseline)
+    st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
+    downloads.numbers([{"cosine": one.cosine, "text": one.text} for one in others], "like_this")
+
+
+def _texts(found: WordMap, row: int) -> list[str]:
+    """The texts of the map, that of a row first: a word that stands in it twice is compared by its first place."""
+    return list(dict.fromkeys([found.texts[row], *found.texts]))

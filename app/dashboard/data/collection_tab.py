@@ -11,6 +11,7 @@ from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.data.collection_care import check_part, delete, look_after, size, versions_part, when
 from polysema.app.dashboard.data.collection_search import links, search_part
+from polysema.app.dashboard.share_menu import FileOffer, offer
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.space.space import Origin
 from polysema.indexes.collection import Collection
@@ -167,6 +168,11 @@ def take_away(one: CollectionSummary, collection: VectorCollection, space: str, 
     if not made.is_file():
         work.dismiss(key)
         return
+    offer(
+        FileOffer(
+            f"{form.name} ({size(made.stat().st_size)})", made.name, made.read_bytes, made.name, form.media, "made"
+        )
+    )
     st.download_button(
         f"Save {made.name} ({size(made.stat().st_size)})",
         made.read_bytes,

@@ -9,6 +9,7 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.measures.kinds import Measurement, Report
+from polysema.app.dashboard.share_menu import FileOffer, offer
 from polysema.app.explorer.results.bias import BiasReport
 from polysema.app.explorer.results.model_measures import LabelReport, ProbeReport
 from polysema.app.explorer.serialization import to_json
@@ -30,17 +31,18 @@ def curves(found: Report, measurement: Measurement) -> None:
     rows = [_rounded(row) for row in to_json(found)["rows"]]
     with st.expander("Numbers"):
         st.dataframe(rows, hide_index=True, width="stretch")
-    one, two = st.columns([2, 10])
-    with one:
-        downloads.numbers(lambda: to_json(found)["rows"], str(measurement.key[0]))
-    two.download_button(
-        "Report (JSON)",
-        lambda: json.dumps(to_json(found), ensure_ascii=False, indent=1),
-        f"{measurement.key[0]}.json",
-        "application/json",
-        key=f"json_{measurement.key[0]}",
-        on_click="ignore",
-        help="What the shell and the service answer.",
+    kind = str(measurement.key[0])
+    downloads.numbers(lambda: to_json(found)["rows"], kind)
+    offer(
+        FileOffer(
+            "Report (JSON)",
+            kind,
+            lambda: json.dumps(to_json(found), ensure_ascii=False, indent=1),
+            f"{kind}.json",
+            "application/json",
+            f"json_{kind}",
+            "What the shell and the service answer.",
+        )
     )
 
 

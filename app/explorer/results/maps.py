@@ -20,7 +20,8 @@ class WordMap(AnswerTable[dict[str, object]]):
 
     `positions` holds for each of `layers` an array (n_occurrences + 1, 2), the last row of which is the static point.
     `spread` has for each layer the mean cosine within a sense and between senses; `baselines` that of random pairs;
-    `split` lists the texts of one's own (from 0) that were read in overlapping windows.
+    `split` lists the texts of one's own (from 0) that were read in overlapping windows; `found` counts the word's
+    occurrences that are there, those that are not shown too.
     """
 
     word: str
@@ -35,6 +36,7 @@ class WordMap(AnswerTable[dict[str, object]]):
     method: str
     origin: Origin
     split: tuple[int, ...] = ()
+    found: int = 0
 
     def __len__(self) -> int:
         return len(self.texts)

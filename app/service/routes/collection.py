@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from polysema.app.collection.column_values import write_column
 from polysema.app.explorer import query_vectors
 from polysema.app.explorer.collection_answers import info_of, recall_of, rows_of, search_answer, versions_of
 from polysema.app.explorer.results.collection import (
@@ -40,6 +41,7 @@ from polysema.app.service.schemas.collection import (
     SpaceRequest,
     VersionsResponse,
     WidenRequest,
+    WriteColumnRequest,
 )
 from polysema.app.service.schemas.fields import Name
 from polysema.app.service.schemas.response_model import forms as in_forms
@@ -169,6 +171,21 @@ async def widen(name: str, request: WidenRequest, state: StateDep) -> Response:
     def ask() -> Response:
         current = state.shelf.get(name)
         current.columns.widen(request.column, request.type)
+        return form.answer(info_of(name, current))
+
+    return await state.work(ask)
+
+
+@router.post("/{name}/column", dependencies=[writes], responses=answers(CollectionResponse))
+async def write_values(name: str, request: WriteColumnRequest, state: StateDep) -> Response:
+    """Write what a column says of some rows, in place: the column may be new, the vectors stay. One new version for
+    each space that has such rows.
+    """
+    state.limits.check_many(len(request.values), "values")
+
+    def ask() -> Response:
+        current = state.shelf.get(name)
+        write_column(current, request.column, request.values, request.space)
         return form.answer(info_of(name, current))
 
     return await state.work(ask)

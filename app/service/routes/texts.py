@@ -21,6 +21,7 @@ from polysema.app.service.schemas.texts import (
     EmbedRequest,
     RowsResponse,
 )
+from polysema.app.service.text_source import one_source, texts_of
 from polysema.core.model.recipe import SentenceOptions
 
 router = APIRouter(prefix="/v1", tags=["texts"], route_class=CheckedRoute)
@@ -68,7 +69,8 @@ async def concordance(request: ConcordanceRequest, state: StateDep) -> Response:
     def ask() -> Response:
         handle = state.explorer.model(request.model)
         state.limits.check_tokens(handle.model, request.texts)
-        return form.answer(handle.senses.concordance(request.word, request.texts, request.layer, request.like))
+        texts = one_source(request.texts, texts_of(state, request))
+        return form.answer(handle.senses.concordance(request.word, texts, request.layer, request.like))
 
     return await state.work(ask)
 

@@ -22,7 +22,18 @@ from polysema.app.explorer.results.collection import (
     VersionRestored,
 )
 from polysema.app.service.schemas.card import STATIC_ORIGIN
-from polysema.app.service.schemas.fields import MAX_ITEMS, Id, K, Name, RequestModel, Text, Vectors, Where, Word
+from polysema.app.service.schemas.fields import (
+    MAX_ITEMS,
+    Id,
+    K,
+    Name,
+    RequestModel,
+    Text,
+    Vectors,
+    Where,
+    Word,
+    request_config,
+)
 from polysema.app.service.schemas.response_model import response_model
 from polysema.core.space.metric import Metric
 
@@ -58,6 +69,17 @@ class WidenRequest(RequestModel):
 
     column: str = Field(min_length=1, max_length=1000, examples=["price"])
     type: str = Field(min_length=1, max_length=100, examples=["double"])
+
+
+class WriteColumnRequest(RequestModel):
+    """What a column, which may be new, says of some rows: a value for each id (null for nothing). Without a space it is
+    written into every space that has such a row.
+    """
+
+    model_config = request_config({"column": "sense", "values": {"a": "river", "b": None}})
+    column: str = Field(min_length=1, max_length=1000)
+    values: dict[Id, str | int | float | bool | None] = Field(min_length=1, max_length=MAX_ITEMS)
+    space: Name | None = None
 
 
 class SearchRequest(RequestModel):

@@ -16,6 +16,7 @@ from polysema.app.explorer.results.map_answers import (
     ShiftsAnswer,
 )
 from polysema.app.service.schemas.card import STATIC_ORIGIN
+from polysema.app.service.schemas.contexts import TextsFields
 from polysema.app.service.schemas.fields import (
     DIMENSIONS,
     Id,
@@ -100,8 +101,10 @@ class MatchedMapsRequest(RequestModel):
     options: MapChoice = MapChoice()
 
 
-class WordMapRequest(RequestModel):
-    """A word's occurrences at every layer on one plane, texts of one's own among them."""
+class WordMapRequest(TextsFields):
+    """A word's occurrences at every layer on one plane, texts of one's own among them: those in the corpus of senses,
+    or in the texts of a space.
+    """
 
     model_config = request_config({"kind": "word_map", "word": "bank", "method": "pca"})
     kind: Literal["word_map"]
@@ -111,9 +114,9 @@ class WordMapRequest(RequestModel):
     texts: list[Text] = Field(default=[], max_length=MAX_TEXTS)
 
 
-class SenseClustersRequest(RequestModel):
+class SenseClustersRequest(TextsFields):
     """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every
-    occurrence in texts of one's own.
+    occurrence in texts of one's own, or in those of a space, against its labels.
     """
 
     model_config = request_config({"kind": "sense_clusters", "word": "bank"})

@@ -15,6 +15,7 @@ from polysema.app.explorer.results.texts import (
 )
 from polysema.app.explorer.results.words import Neighbor
 from polysema.app.service.schemas.card import MODEL_ORIGIN
+from polysema.app.service.schemas.contexts import TextsFields
 from polysema.app.service.schemas.fields import (
     DIMENSIONS,
     MAX_ITEMS,
@@ -30,9 +31,9 @@ from polysema.app.service.schemas.fields import (
 from polysema.app.service.schemas.response_model import response_model
 
 
-class ConcordanceRequest(RequestModel):
-    """A word, and the texts in which it stands (none: the corpus of senses); `like` is the number of a line, to which
-    the nearest come first.
+class ConcordanceRequest(TextsFields):
+    """A word, and the texts in which it stands, or the space whose texts are meant (none: the corpus of senses); `like`
+    is the number of a line, to which the nearest come first.
     """
 
     model_config = request_config({"word": "bank", "texts": ["The river bank.", "A bank of gold."], "layer": 3})
