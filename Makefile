@@ -15,7 +15,7 @@ PUBLIC := core/display.py core/errors.py core/files/formats.py core/files/writer
   core/space/origin.py core/space/space.py indexes/base.py indexes/collection.py indexes/exact.py indexes/faiss_index.py
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test clients docs endure mutants notebook lint lint-js format bench browser install lock screenshots clean
+.PHONY: help app test clients cluster docs endure mutants notebook lint lint-js format bench browser install lock screenshots clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -38,6 +38,10 @@ clients: $(STAMP)  ## install LangChain, LlamaIndex, Chroma and OpenAI's clients
 	@$(CLIENTS)/bin/python -m pip install --quiet --quiet openai langchain-openai llama-index-embeddings-openai-like chromadb
 	@cd $(CLIENTS) && npm install $(NPM_OPTIONS) openai
 	POLYSEMA_CLIENTS=$(abspath $(CLIENTS)) $(BIN)/python -m pytest tests/clients
+
+cluster: $(STAMP)  ## kill a Milvus server while it writes, and a query node of a cluster under load (needs etcd, minutes)
+	$(PIP) install --quiet --target build/broker confluent-kafka
+	POLYSEMA_CLUSTER=$(abspath build/broker) $(BIN)/python -m pytest tests/engines/test_crashes.py
 
 mutants: $(STAMP)  ## change single lines of core/ and indexes/ and count what the tests notice (N=… a module, MODULES=…)
 	@$(BIN)/python -m tests.mutants -n $(N) $(MODULES)

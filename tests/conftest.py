@@ -15,6 +15,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # The threads of a matrix product wait for each other busily by default. Where other processes want the same cores, as
 # the workers of the tests and the dashboards that they start do, that takes three times the processor time.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Processes that share the cores are quicker with the threads that they can really have.
+THREADS = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(name, str(THREADS))
 if "PYTEST_XDIST_WORKER" not in os.environ:  # made by another version, they would hide a fault
     shutil.rmtree(ROOT / ".cache" / "tests" / "vectors", ignore_errors=True)
 
@@ -23,7 +27,7 @@ from polysema.core.errors import UnavailableError  # noqa: E402
 from polysema.core.model.catalog import entry  # noqa: E402
 from polysema.core.model.load import LanguageModel, load_model  # noqa: E402
 from polysema.core.model.pull import pull  # noqa: E402
-from tests.scheduling import pytest_collection_modifyitems  # noqa: E402, F401
+from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: E402, F401
 from tests.tiny_tokenizers import byte_level, unigram, wordpiece  # noqa: E402
 
 

@@ -1,11 +1,13 @@
-"""In what order the files of tests are dealt to the processes that share a run."""
+"""In what order the files of tests are dealt to the processes that share a run, and which go together."""
 
 import os
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 LONGEST = (
-    "tests/browser",  # first, so that every process takes some: each has a server and a browser of its own
+    "tests/browser",
+    "tests/engines",
     "tests/app/test_page_compare.py",
     "tests/app/test_dashboard.py",
     "tests/app/test_page_data.py",
@@ -24,6 +26,17 @@ LONGEST = (
     "tests/core/test_against_gensim.py",
     "tests/app",
 )
+TOGETHER = (
+    "tests/browser",  # two browsers and two dashboards on two cores take twice the time of one after the other
+    "tests/engines",  # one server for all
+)
+
+
+class FolderScheduling(LoadFileScheduling):
+    """A file goes to one process, and so do all files of a folder of `TOGETHER`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if nodeid.startswith(f"{folder}/")), super()._split_scope(nodeid))
 
 
 def place(nodeid: str) -> int:
@@ -36,3 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the files of a run in several processes."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: place(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> FolderScheduling:
+    """What `--dist loadfile` does, by folders too."""
+    return FolderScheduling(config)

@@ -8,6 +8,7 @@ MAX_KEY_BYTES = 512  # an id that is longer, or would need escaping in a conditi
 HASHED = "sha256:"
 MAX_ID_BYTES = 65_535  # of a VARCHAR
 MAX_NAME = 120
+ENTRY = "___entry_"  # a space begins with a letter or digit after two low lines
 DRAWS = 1 << 31  # a row's number for sampling is below this
 
 _PLAIN = re.compile(r"""[^\x00-\x1f\x7f"'\\]+""")
@@ -22,6 +23,17 @@ def space_name(collection: str, space: str) -> str:
     """What a space of a collection (by its name in Milvus) is called there."""
     made = f"{collection}__{_coded(space)}"
     return made if len(made) <= 2 * MAX_NAME else f"{collection}__h{hashlib.sha256(space.encode()).hexdigest()[:32]}"
+
+
+def entry_name(collection: str, number: int) -> str:
+    """What the entry of a collection is called after so many changes; no space is called so."""
+    return f"{collection}{ENTRY}{number}" if number else collection
+
+
+def entry_number(collection: str, name: str) -> int | None:
+    """The number of an entry by its name; None for what is no entry of the collection, or its first."""
+    number = name.removeprefix(f"{collection}{ENTRY}")
+    return int(number) if number != name and number.isdecimal() else None
 
 
 def _coded(name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from polysema.core.errors import ConflictError, IncompatibleError, NotFoundError, UserError
+from polysema.core.errors import BusyError, ConflictError, IncompatibleError, NotFoundError, UserError
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Origin
 from polysema.indexes.collection_spaces import DEFAULT_SPACE
@@ -69,16 +69,36 @@ class Writer:
             return
         place = view.rows.place(name)
         if self.connection.has(place):
-            self.connection.call("drop_collection", place)  # of a space whose making was killed
+            self._drop_leftover(place, name in view.entry.dropped)
         self._make(place, card)
 
         def added(entry: Entry) -> Entry:
             if name in entry.spaces:
                 self._check_same(name, entry.spaces[name], card)
                 return entry
-            return replace(entry, spaces={**entry.spaces, name: card}, what=f"space {name}")
+            dropped = tuple(one for one in entry.dropped if one != name)
+            return replace(entry, spaces={**entry.spaces, name: card}, dropped=dropped, what=f"space {name}")
 
         self.catalog.change(added)
+
+    def _drop_leftover(self, place: str, dropped: bool) -> None:
+        """Remove what a making or a removal left that was killed; rows are removed where they were to be dropped."""
+        if not dropped and (found := self._count(place)):
+            raise ConflictError(
+                f"{self.connection.address}: Milvus' collection {place} has {found:,} rows and no card of polysema; "
+                "look at it with Milvus' own tools before you drop it there"
+            )
+        self.connection.call("drop_collection", place)
+
+    def _count(self, place: str) -> int:
+        try:
+            self.connection.call("load_collection", place)
+            options = {"filter": "", "output_fields": ["count(*)"], "consistency_level": CONSISTENCY}
+            return int(self.connection.call("query", place, **options)[0]["count(*)"])
+        except BusyError:
+            raise
+        except UserError:  # its index wasn't made, and nothing is written before
+            return 0
 
     def _check_same(self, name: str, there: SpaceCard, card: SpaceCard) -> None:
         old, new = (None if one.origin is None else replace(one.origin, notes=()) for one in (there, card))
@@ -111,7 +131,8 @@ class Writer:
         def removed(entry: Entry) -> Entry:
             spaces = {one: card for one, card in entry.spaces.items() if one != name}
             indexes = {one: card for one, card in entry.indexes.items() if one != name}
-            return replace(entry, spaces=spaces, indexes=indexes, what=f"drop space {name}")
+            dropped = tuple({*entry.dropped, name} if name in entry.spaces else entry.dropped)
+            return replace(entry, spaces=spaces, indexes=indexes, dropped=dropped, what=f"drop space {name}")
 
         self.catalog.change(removed)
         self.connection.call("drop_collection", place)
