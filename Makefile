@@ -78,6 +78,7 @@ bench: $(STAMP)  ## print the speeds, each as a ratio of two things run in turn
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/dashboard.py
 	$(BIN)/python benchmarks/dashboard_load.py
+	$(BIN)/python benchmarks/dashboard_budgets.py
 
 browser:  ## install the browser that the browser tests drive (Debian and its kin)
 	@command -v chromium >/dev/null || { \

@@ -330,6 +330,18 @@ def test_deleting_needs_the_name(shelf: CollectionRegistry) -> None:
     assert "There is no collection yet" in app.info[0].value
 
 
+def test_two_tabs_delete_the_same_collection_and_the_second_is_told_in_a_line(shelf: CollectionRegistry) -> None:
+    small(shelf)
+    tabs = [page("data", data="Collections") for _ in range(2)]
+    for app in tabs:
+        app.text_input(key="delete_name").set_value("mine")
+        press(app, "Delete")
+        assert not app.exception
+    assert "mine is deleted" in tabs[0].success[0].value
+    assert [error.value for error in tabs[1].error] == ["There is no collection mine on this machine"]
+    assert shelf.names() == []
+
+
 def test_a_damaged_collection_is_named_with_what_to_do(shelf: CollectionRegistry) -> None:
     small(shelf)
     newest = max((shelf.folder / "mine" / "manifests").iterdir())
