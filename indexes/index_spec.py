@@ -22,6 +22,13 @@ KINDS_FASTEST_FIRST: tuple[tuple[Kind, str], ...] = (
     ("ivf-pq", "the smallest codes"),
 )
 
+AUTO_SECONDS = 240.0  # of building on two cores, beyond which `auto` takes a kind that is built sooner
+GRAPH_STEPS_A_SECOND = 2e9  # numbers compared while a graph is built, and
+CELL_STEPS_A_SECOND = 2e10  # while cells are trained, on two cores
+NODE_STEPS = 192  # what it costs to reach a row in a graph, in numbers compared
+TRAINING_ROUNDS = 20
+TRAINED_ROWS = 64  # of each cell
+
 # parameter, least, most
 SPEC_LIMITS = (
     ("M", 2, 512),
@@ -145,6 +152,22 @@ class IndexSpec:
             "pq-fastscan": codes + n * dim + cells,
         }[full.kind]
 
+    def build_seconds(self, n: int, dim: int) -> float:
+        """About how many seconds it takes to build the index, on two cores that do nothing else."""
+        full = self.fitted(n, dim)
+        if full.kind == "flat":
+            return 0.0
+        if full.kind in ("hnsw", "hnsw-sq8"):
+            return n * full.ef_construction * full.M * (dim + NODE_STEPS) / GRAPH_STEPS_A_SECOND
+        trained = min(n, TRAINED_ROWS * full.nlist) * TRAINING_ROUNDS
+        return (trained + n) * full.nlist * dim / CELL_STEPS_A_SECOND
+
+    def cost(self, n: int, dim: int) -> str:
+        """What it takes to build the index, in words: `about 3 minutes and 210 MiB`."""
+        seconds = self.build_seconds(n, dim)
+        time = f"{max(2, seconds):,.0f} seconds" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
+        return f"about {time} and {self.index_bytes(n, dim) / 2**20:,.0f} MiB"
+
 
 def _cells(kind: str, n: int) -> int:
     if kind == "pq-fastscan":  # codes are scanned so fast that few large cells are best
@@ -166,7 +189,8 @@ def choose(
 ) -> tuple[IndexSpec, str]:
     """The recipe for so many rows of a width, and one sentence that says why.
 
-    `memory_bytes` is what the index may take beside the vectors, `recall` the recall@10 that is wanted of it.
+    `memory_bytes` is what the index may take beside the vectors, `recall` the recall@10 that is wanted of it. Of the
+    kinds that fit, the fastest that is built within `AUTO_SECONDS`; where none is, the one that is built soonest.
     """
     if n_rows < 1 or dim < 1:
         raise UserError(f"an index needs at least one row and one number a row; got {n_rows} x {dim}")
@@ -179,15 +203,29 @@ def choose(
         return IndexSpec("flat"), f"flat: {size} is searched exactly in a millisecond or two"
     high = (recall or 0.95) > 0.97
     need = 0
+    fitting: list[tuple[float, IndexSpec, str]] = []
     for kind, why in KINDS_FASTEST_FIRST:
         recipe = IndexSpec(kind, M=32 if high else 16, ef_search=128 if high else 64, nprobe=64 if high else 32)
         need = recipe.index_bytes(n_rows, dim)
         if memory_bytes is None or need <= memory_bytes:
             budget = "" if memory_bytes is None else f", within {memory_bytes / 2**20:,.0f} MiB"
-            return recipe, f"{kind}: {why} for {size}, about {need / 2**20:,.0f} MiB{budget}"
+            reason = f"{kind}: {why} for {size}, about {need / 2**20:,.0f} MiB{budget}"
+            fitting.append((recipe.build_seconds(n_rows, dim), recipe, reason))
+    if fitting:
+        first = fitting[0]
+        seconds, recipe, reason = next((one for one in fitting if one[0] <= AUTO_SECONDS), min(fitting, key=_seconds))
+        if recipe is not first[1]:
+            reason += (
+                f"; {first[1].kind} would take {first[0] / 60:,.0f} minutes to build, this one {seconds / 60:,.1f}"
+            )
+        return recipe, reason
     raise UserError(
         f"no kind of index for {size} fits into {memory_bytes:,} bytes; the smallest, ivf-pq, takes about {need:,}"
     )
+
+
+def _seconds(option: tuple[float, IndexSpec, str]) -> float:
+    return option[0]
 
 
 def check_recall(recall: float | None) -> None:

@@ -11,11 +11,6 @@ from dataclasses import dataclass
 from polysema.core.errors import BusyError, UserError
 from polysema.indexes.index_spec import IndexSpec, choose
 
-GRAPH_STEPS_A_SECOND = 2e9  # numbers compared while a graph is built, and
-CELL_STEPS_A_SECOND = 2e10  # while cells are trained, on two cores
-TRAINING_ROUNDS = 20
-TRAINED_ROWS = 64  # of each cell
-
 
 @dataclass(frozen=True, slots=True)
 class BuildLimits:
@@ -61,7 +56,7 @@ def check_build(spec: IndexSpec, n_rows: int, dim: int) -> None:
     """Raise `UserError` for an index that is too large, or takes too long, to be built for a question."""
     limits = _limits.get()
     whole = (choose(n_rows, dim)[0] if spec.kind == "auto" else spec).fitted(n_rows, dim)
-    size, seconds = whole.index_bytes(n_rows, dim), build_seconds(whole, n_rows, dim)
+    size, seconds = whole.index_bytes(n_rows, dim), whole.build_seconds(n_rows, dim)
     what = f"an index {whole} of {n_rows:,} x {dim}"
     remedy = "leave the index out, name a smaller recipe, or put the vectors into a collection and compact it"
     if limits.max_bytes is not None and size > limits.max_bytes:
@@ -71,11 +66,3 @@ def check_build(spec: IndexSpec, n_rows: int, dim: int) -> None:
             f"{what} takes about {seconds:,.0f} seconds to build; {limits.max_seconds:,.0f} may go into a request: "
             f"{remedy}"
         )
-
-
-def build_seconds(spec: IndexSpec, n_rows: int, dim: int) -> float:
-    """About how long it takes to build an index by a recipe, fitted to so many rows, in seconds."""
-    if spec.kind in ("hnsw", "hnsw-sq8"):
-        return n_rows * spec.ef_construction * spec.M * dim / GRAPH_STEPS_A_SECOND
-    trained = min(n_rows, TRAINED_ROWS * spec.nlist) * TRAINING_ROUNDS
-    return (trained + n_rows) * spec.nlist * dim / CELL_STEPS_A_SECOND

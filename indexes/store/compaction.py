@@ -14,7 +14,7 @@ from polysema.indexes.engines.protocol import View
 from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import COMPACTING, SEGMENTS, SegmentRef, SpaceCard
-from polysema.indexes.store.new_file import locked, writing
+from polysema.indexes.store.new_file import discard, locked, writing
 from polysema.indexes.store.segment import Segment, StoredRows
 from polysema.indexes.store.segment_files import write_dead, write_segment
 from polysema.indexes.store.view import CollectionView
@@ -81,10 +81,17 @@ def compacted(
                 done += len(live)
                 progress("rows", done, rows)
 
+    if recipe is not None:
+        progress(f"index {recipe.kind} takes {recipe.cost(rows, card.dim)}", 0, rows)
     ref = write_segment(disk, root, name, card, batches(), rows, view.manifest.columns)
     if recipe is None:
         return ref, sources
-    return indexed(disk, root, ref, card, recipe, progress), sources
+    try:
+        return indexed(disk, root, ref, card, recipe, progress), sources
+    except BaseException:  # stopped: nothing refers to what was written
+        for file in ref.files():
+            discard(disk, root / SEGMENTS / file.name)
+        raise
 
 
 def indexed(

@@ -469,7 +469,7 @@ def test_auto_chooses_by_size_memory_and_recall_and_says_why() -> None:
     gigabyte = 1 << 30
     assert choose(20_000, 384)[0].kind == "flat"
     assert choose(10**6, 384, recall=1.0)[0].kind == "flat"
-    kinds = [choose(10**6, 384, int(size * gigabyte))[0].kind for size in (4, 0.9, 0.44, 0.1)]
+    kinds = [choose(400_000, 384, int(size * gigabyte))[0].kind for size in (1.6, 0.36, 0.18, 0.04)]
     assert kinds[0] == "hnsw"
     assert kinds[1] == "hnsw-sq8"
     assert kinds[2] == "pq-fastscan"
@@ -478,6 +478,10 @@ def test_auto_chooses_by_size_memory_and_recall_and_says_why() -> None:
     assert recipe.kind in reason
     assert "1,000,000 x 384" in reason
     assert "within 2,048 MiB" in reason
+    recipe, reason = choose(2 * 10**6, 64)  # a graph would be built for minutes
+    assert recipe.kind == "pq-fastscan"
+    assert recipe.build_seconds(2 * 10**6, 64) < 60
+    assert "hnsw would take 8 minutes to build, this one 0." in reason
     index = FaissIndex(VECTORS, recipe=IndexSpec("auto"))
     assert index.recipe.kind == "flat"
     assert index.reason.startswith("flat: 3,000 x 16 is searched exactly")
