@@ -2,7 +2,7 @@
 
     python benchmarks/embedding_service.py [--seconds 3] [--rounds 3] [--clients 1,8,32] [--other URL …]
 
-One sentence a request, MiniLM, vectors as numbers. `--other http://127.0.0.1:8790/embeddings` is asked the same.
+One sentence a request, MiniLM, vectors as numbers. `--other http://127.0.0.1:8790/embeddings` gets the same.
 Started as `infinity_emb v2 --model-id FOLDER --served-model-name minilm-l6 --engine torch --device cpu --port 8790`.
 """
 

@@ -44,7 +44,7 @@ NAME = "occurrences"
 
 @dataclass
 class Server:
-    """What is asked: a port, a path, the bodies of the questions, and how the ids stand in an answer."""
+    """The questions: a port, a path, the bodies of the questions, and how the ids stand in an answer."""
 
     port: int
     path: str
@@ -150,7 +150,7 @@ def chroma(program: str, port: int) -> Iterator[Server]:
 
 @contextmanager
 def milvus(address: str) -> Iterator[Server]:
-    """A Milvus server that runs, filled through pymilvus, asked over its HTTP."""
+    """A Milvus server that runs, filled through pymilvus, searched over its HTTP."""
     from pymilvus import DataType, MilvusClient
 
     client = MilvusClient(uri=f"http://{address}")

@@ -9,7 +9,7 @@
 With `--model MODEL` (the folder of `minilm-l6`) in `prepare` and `train`, it is a head alone that is trained, on that
 model's frozen states and with its word pieces: what was tried beside, and fills fewer gaps.
 
-The sentences are the English side of Tatoeba's pairs (CC BY 2.0 FR) and of our own; the held-out ones are those of the
+The sentences are the English side of Tatoeba's pairs (CC BY 2.0 FR) and of our own; the test ones are those of the
 translator. A sentence loses 15 % of its word pieces, of which 80 % become [MASK], 10 % another piece and 10 % stay
 (Devlin et al. 2019). The seed is fixed; training runs on a GPU where there is one.
 """
@@ -68,10 +68,10 @@ def prepare(archive: Path, folder: Path, model: Path | None) -> None:
     from tokenizers import Tokenizer
 
     folder.mkdir(parents=True, exist_ok=True)
-    train, held, curve = split(read_pairs(archive))
+    train, tested, curve = split(read_pairs(archive))
     parts = {
         "train": dict.fromkeys(e for e, _ in [*train, *read_own_pairs()]),
-        "test": dict.fromkeys(e for e, _ in held),
+        "test": dict.fromkeys(e for e, _ in tested),
         "curve": dict.fromkeys(e for e, _ in curve),
     }
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json")) if model else make_tokenizer(parts["train"])
@@ -297,7 +297,7 @@ def pack(folder: Path, target: Path = TARGET) -> None:
 
 
 def evaluate(folder: Path, model: Path) -> dict[str, float]:
-    """Accuracy and perplexity of a folder's weights on the held-out sentences."""
+    """Accuracy and perplexity of a folder's weights on the test sentences."""
     import torch
     from transformers import BertForMaskedLM
 

@@ -4,7 +4,7 @@
     python benchmarks/train_translator.py train FOLDER first
     python benchmarks/train_translator.py train FOLDER second --start first --sample 20000 --epochs 2 --rate 2e-4
     python benchmarks/train_translator.py pack FOLDER second            quantize, write core/data/marian-en-fr/
-    python benchmarks/train_translator.py evaluate FOLDER second        BLEU and chrF on 2,000 held-out sentences
+    python benchmarks/train_translator.py evaluate FOLDER second        BLEU and chrF on 2,000 test sentences
 
 The pairs are Tatoeba's, as manythings.org/anki selects them (CC BY 2.0 FR), and those of
 benchmarks/data/pairs_en_fr.tsv. Everything is seeded; `train` goes on from its last checkpoint, stops itself by
@@ -66,7 +66,7 @@ def read_own_pairs() -> list[Pair]:
 
 
 def split(pairs: Sequence[Pair]) -> tuple[list[Pair], list[tuple[str, list[str]]], list[Pair]]:
-    """Pairs to train on, held-out sentences with all their translations, and pairs of the loss curve.
+    """Pairs to train on, test sentences with all their translations, and pairs of the loss curve.
 
     A sentence is drawn by the hash of its letters, so that no spelling of it stands on both sides.
     """
@@ -75,10 +75,10 @@ def split(pairs: Sequence[Pair]) -> tuple[list[Pair], list[tuple[str, list[str]]
         translations[sentence_key(english)][english].append(french)
     drawn = sorted(translations, key=lambda key: hashlib.sha256(key.encode()).hexdigest())
     test, validation = drawn[:N_HELD_OUT], drawn[N_HELD_OUT : N_HELD_OUT + N_VALIDATION]
-    held = [next(iter(translations[key].items())) for key in test]
+    tested = [next(iter(translations[key].items())) for key in test]
     curve = [(e, f) for key in validation for e, fs in translations[key].items() for f in fs[:1]]
     left_out = {*test, *validation}
-    return [pair for pair in pairs if sentence_key(pair[0]) not in left_out], held, curve
+    return [pair for pair in pairs if sentence_key(pair[0]) not in left_out], tested, curve
 
 
 def varied(pairs: Sequence[Pair], rng: random.Random) -> list[Pair]:
@@ -98,14 +98,14 @@ def prepare(archive: Path, folder: Path) -> None:
     import sentencepiece
 
     folder.mkdir(parents=True, exist_ok=True)
-    train, held, curve = split(read_pairs(archive))
+    train, tested, curve = split(read_pairs(archive))
     own = read_own_pairs()
     if not (folder / "joint.model").exists():
         make_vocabulary(folder, [*dict.fromkeys(train), *own * 3])
     joint = sentencepiece.SentencePieceProcessor(model_file=str(folder / "joint.model"))
     vocabulary = {joint.id_to_piece(i): i for i in range(joint.get_piece_size())} | {"<pad>": joint.get_piece_size()}
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
-    (folder / "held_out.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
+    (folder / "held_out.json").write_text(json.dumps(tested, ensure_ascii=False), encoding="utf-8")
     rng = random.Random(20)
     theirs, ours = varied(train, rng), varied(own, rng)
     all_pairs = theirs + ours * OWN_COPIES
@@ -115,7 +115,7 @@ def prepare(archive: Path, folder: Path) -> None:
     n_own = len(encode(joint, ours, "own")["own_source"]) * OWN_COPIES
     np.savez_compressed(folder / "corpus.npz", n_own=np.array(n_own), **arrays)
     print(
-        f"{len(train):,} pairs and {len(own)} of our own, {len(held):,} held-out sentences, {len(curve):,} of the curve"
+        f"{len(train):,} pairs and {len(own)} of our own, {len(tested):,} test sentences, {len(curve):,} of the curve"
     )
 
 
@@ -263,10 +263,10 @@ def train(folder: Path, name: str, seed: int, schedule: Schedule, start: str = "
         if late:
             training.add_to_average()
         if late or epoch % 5 == 4:
-            held = validation_loss(model, corpus["curve"])
-            training.curve.append({"epoch": epoch + 1, "train": round(loss, 4), "validation": round(held, 4)})
+            tested = validation_loss(model, corpus["curve"])
+            training.curve.append({"epoch": epoch + 1, "train": round(loss, 4), "validation": round(tested, 4)})
             print(f"{name} epoch {epoch + 1} of {schedule.epochs}, step {training.step}: {loss:.3f}, validation "
-                  f"{held:.3f}, {training.seconds:.0f} s", flush=True)  # fmt: skip
+                  f"{tested:.3f}, {training.seconds:.0f} s", flush=True)  # fmt: skip
         if device == "cpu" or epoch % 20 == 19:
             training.save(out / "last.pt")
         if training.seconds > schedule.seconds:
@@ -392,15 +392,15 @@ def load(folder: Path, name: str) -> Any:
 
 
 def evaluate(folder: Path, name: str) -> dict[str, float]:
-    """BLEU and chrF on the held-out sentences against all their translations, greedy and with four beams."""
+    """BLEU and chrF on the test sentences against all their translations, greedy and with four beams."""
     import sacrebleu
 
-    held = json.loads((folder / "held_out.json").read_text(encoding="utf-8"))
-    most = max(len(translations) for _, translations in held)
-    references = [[t[i] if i < len(t) else None for _, t in held] for i in range(most)]
+    tested = json.loads((folder / "held_out.json").read_text(encoding="utf-8"))
+    most = max(len(translations) for _, translations in tested)
+    references = [[t[i] if i < len(t) else None for _, t in tested] for i in range(most)]
     model, found = load(folder, name), {}
     for way, beams in (("greedy", 1), ("beam", 4)):
-        made = translate(folder, model, [english for english, _ in held], beams)
+        made = translate(folder, model, [english for english, _ in tested], beams)
         found[f"bleu_{way}"] = round(sacrebleu.corpus_bleu(made, references).score, 2)
         found[f"chrf_{way}"] = round(sacrebleu.corpus_chrf(made, references).score, 2)
     samples = ["The bank of the river is muddy.", "The bank lends money.", "She lit the candle with a match.",

@@ -49,7 +49,7 @@ class FaissIndex(Index):
         vectors: (n, dim) finite float32.
         metric: `cosine`, `inner_product` or `euclidean`.
         recipe: The kind of index and its parameters (`IndexSpec.parse("hnsw:M=16")`); a flat one where None.
-        building: Seed, threads and held-out rows of the recall measurement.
+        building: Seed, threads and rows set aside of the recall measurement.
         progress: Is called with (stage, rows done, n) after each block of rows; what it raises ends the building.
 
     Raises:

@@ -49,7 +49,7 @@ def _scores_in_place(vectors: Floats, rows: Ints, queries: Floats, metric: Metri
 
     f: Any = faiss
     rows = np.ascontiguousarray(rows, np.int64)
-    if getattr(vectors, "streams", False):  # of what is never held whole the rows are gathered
+    if getattr(vectors, "streams", False):  # of what is never whole in memory the rows are gathered
         step = max(1, GATHERED_NUMBERS // (rows.shape[1] * vectors.shape[1]))
         if len(rows) > step:
             parts = [slice(at, at + step) for at in range(0, len(rows), step)]

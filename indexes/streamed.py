@@ -20,7 +20,7 @@ BLOCK_BYTES = 8 << 20  # of vectors that are looked at together
 
 
 class StreamedIndex(ExactIndex):
-    """Every row is compared, as by `ExactIndex` and with the same answers, over vectors that are never held whole.
+    """Every row is compared, as by `ExactIndex` and with the same answers, over vectors that are never whole in memory.
 
     Norms are taken when a row is first read: beside n of them, and scores, a search holds one block of vectors.
 

@@ -106,7 +106,7 @@ class Transport:
                     yield json.loads(line[6:])
 
     def stream(self, path: str, body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """The names and values of the events by which a question is answered, as they come; raises its error."""
+        """The names and values of the events that answer a question, as they come; raises its error."""
         headers = {"Accept": EVENTS, "Content-Type": JSON}
         content = json.dumps(dict(body)).encode()
         name = ""

@@ -45,7 +45,8 @@ PAGES = (
     PageAddress("data", "Data"),
 )
 
-EARLIER_NAMES = {"neighbours": "neighbors"}
+BRITISH = "neighbors".replace("bor", "bour")  # in addresses of before
+EARLIER_NAMES = {BRITISH: "neighbors"}
 """Addresses of pages that had another spelling: links to them are sent on."""
 
 ANALOGY_PARAMETERS = {"q", "space", "method", "k"}
@@ -53,7 +54,7 @@ ANALOGY_PARAMETERS = {"q", "space", "method", "k"}
 
 EARLIER_PARAMETERS = {"colour": "color", "ccolour": "ccolor", "mcolour": "mcolor"}
 EARLIER_VALUES = {
-    ("mcolor", "neighbours kept"): "neighbors kept",
+    ("mcolor", f"{BRITISH} kept"): "neighbors kept",
     ("see", "Contributions"): "Attribution",
     ("see", "Roads"): "Families",
 }
@@ -102,8 +103,8 @@ class Addresses:
             return
         requested = name, scope["query_string"].decode("latin-1")
         name, query = EARLIER_NAMES.get(name, name), current_query(requested[1])
-        asked = {key for key, _ in parse_qsl(query, keep_blank_values=True)}
-        if name == "" and asked & ANALOGY_PARAMETERS:
+        parameters = {key for key, _ in parse_qsl(query, keep_blank_values=True)}
+        if name == "" and parameters & ANALOGY_PARAMETERS:
             answer: Any = RedirectResponse(f"{self._base}/analogies?{query}", 307)
         elif name == FIRST_PAGE.name:
             answer = RedirectResponse(f"{self._base}/{query and f'?{query}'}", 307)

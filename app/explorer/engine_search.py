@@ -23,7 +23,7 @@ class EngineSearch(SpaceSearch):
         self._rows = rows
 
     def uses_index(self, options: SearchOptions) -> bool:
-        """Whether the engine is asked: it compares as the verbs do, by cosine."""
+        """Whether the engine searches: it compares as the verbs do, by cosine."""
         return self._rows.by_cosine
 
     def search(self, queries: Floats, k: int, options: SearchOptions, left_out: Sequence[int] = ()) -> Hits:

@@ -52,14 +52,14 @@ def answer_nearest(
         from polysema.app.explorer.query_vectors import text_vectors
 
         vectors = text_vectors(explorer, texts, words)
-    asked, policy = texts or [""] * len(vectors), Policy().describe()
+    labels, policy = texts or [""] * len(vectors), Policy().describe()
     if not len(words):
         return NeighborAnswers(
-            words.origin, policy, tuple(QueryNeighbors((), one, search="exact", recall=1.0) for one in asked)
+            words.origin, policy, tuple(QueryNeighbors((), one, search="exact", recall=1.0) for one in labels)
         )
     hits = words.search.search(vectors, k, search)
     found = (words.search.named(hits, query) for query in range(len(vectors)))
     rows = (
-        QueryNeighbors(near, one, search=hits.how, recall=hits.recall) for near, one in zip(found, asked, strict=True)
+        QueryNeighbors(near, one, search=hits.how, recall=hits.recall) for near, one in zip(found, labels, strict=True)
     )
     return NeighborAnswers(words.origin, policy, tuple(rows))

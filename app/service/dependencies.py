@@ -86,11 +86,11 @@ class ServiceState:
         """The answer of a call of the explorer or of a collection, on a worker."""
         limits = BuildLimits(self.settings.max_index_bytes, MAX_BUILD_SECONDS, wait=False)
 
-        def answered() -> T:
+        def within_limits() -> T:
             with limited_builds(limits):
                 return ask()
 
-        return await self.gate.run(answered)
+        return await self.gate.run(within_limits)
 
     async def embed(
         self, model: EmbeddingModel, inputs: list[EmbeddingInput], gone: Callable[[], Awaitable[bool]]

@@ -36,7 +36,7 @@ BiasWork: TypeAlias = Callable[[Progress], BiasReport]
 
 
 def analogy_work(request: AnalogiesRequest, state: ServiceState) -> AnalogyWork:
-    """Questions asked of a space."""
+    """Questions to a space."""
     state.names.check_space(request.space)
     for method in request.methods:
         check_method(method)

@@ -56,7 +56,7 @@ class PatientProtocol(HttpToolsProtocol):
         self.scope["path"] = whole.decode("latin-1")
 
     def on_response_complete(self) -> None:
-        """It is answered."""
+        """Its answer is complete."""
         super().on_response_complete()
         # no timer anew with each answer: the one that runs looks when that was
         self._since, self._patience = self.loop.time(), max(self.seconds, self.timeout_keep_alive + 1)

@@ -10,7 +10,7 @@ from polysema.core.model.load import LanguageModel
 
 
 class RequestLimits:
-    """Checks that raise a line with what was asked for and what is allowed.
+    """Checks that raise a line with what was requested and what is allowed.
 
     Args:
         settings: Of the service.

@@ -1,4 +1,4 @@
-"""Searches of concurrent requests are answered together: the price of a call is paid once for all of them."""
+"""Searches of concurrent requests get their answers together: the price of a call is paid once for all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lane of its own for searches by vectors, the requests of which there are most: decoded in one go and answered in
+"""A lane of its own for searches by vectors, the requests of which there are most: decoded in one go, with answers in
 batches, past the framework. What it can't read, wrong requests above all, goes the way of every other request.
 """
 

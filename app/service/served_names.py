@@ -11,7 +11,7 @@ from polysema.core.model.catalog import CatalogEntry, split_layer
 class NamedCollections(Protocol):
     """The collections of a folder."""
 
-    def has(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         """Whether there is one of that name."""
 
     def names(self) -> Sequence[str]:

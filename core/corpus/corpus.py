@@ -274,7 +274,7 @@ def _without_texts(name: str, layouts: Sequence[CorpusLayout], lines: int) -> st
 
 def _common(layouts: Sequence[CorpusLayout], what: str, given: str | None) -> str | None:
     """The given column, or the one detected for all files."""
-    guessed = {getattr(layout, what) for layout in layouts}
+    guessed: set[str | None] = {getattr(layout, what) for layout in layouts}
     if given is not None or len(guessed) > 1 or not any(layout.guess in layout.notes for layout in layouts):
         return given
     return guessed.pop()

@@ -193,7 +193,8 @@ def _count_beyond(vectors: Floats, usual: tuple[int, int]) -> npt.NDArray[np.int
     """How many numbers of each row have another exponent than these, or are NaN: (n,). Zeros don't count."""
     exponents = (vectors.view(np.uint32) >> 23) & 0xFF
     beyond = (exponents > usual[1]) | ((exponents < usual[0]) & (vectors != 0))
-    return np.count_nonzero(beyond, axis=1)
+    counts: npt.NDArray[np.int64] = np.count_nonzero(beyond, axis=1)
+    return counts
 
 
 def _usual_exponents(vectors: Floats) -> tuple[int, int]:

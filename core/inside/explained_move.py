@@ -172,7 +172,7 @@ def explain_move(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Query:
-    """What was asked: a word as it stands in what one pass reads, at a layer."""
+    """The question: a word as it stands in what one pass reads, at a layer."""
 
     model: LanguageModel
     reading: HookedRun

@@ -107,7 +107,8 @@ def _log_radii_in_space(knn: Neighbors, edges: Edges) -> Floats:
     weights = 1 / edges.every.astype(np.float64)
     squares = np.bincount(tail, weights * lengths**2, n) + np.bincount(edges.neighbors, weights * lengths**2, n)
     sums = np.bincount(tail, weights, n) + np.bincount(edges.neighbors, weights, n)
-    return np.log(1e-8 + squares / np.maximum(sums, 1e-12)).astype(np.float32)
+    radii: Floats = np.log(1e-8 + squares / np.maximum(sums, 1e-12)).astype(np.float32)
+    return radii
 
 
 def _standard(values: Floats) -> Floats:

@@ -139,14 +139,15 @@ def place(on: Map, vectors: Floats, precomputed_knn: Neighbors | None = None) ->
     """
     directions = unit_directions(vectors, least=0)
     if on.plane is not None:
-        return np.einsum("md,cd->mc", directions - on.plane.mean, on.plane.axes).astype(np.float32)
+        places: Floats = np.einsum("md,cd->mc", directions - on.plane.mean, on.plane.axes).astype(np.float32)
+        return places
     k = n_neighbors_of(on.method, on.options, len(on.positions))
     if precomputed_knn is None:
         raise UserError(f"new points are placed on a map by {on.method} through their neighbors: give precomputed_knn")
     knn = precomputed_knn.within(len(vectors), len(on.positions), k)
     weights = membership_weights(knn)
     weights /= weights.sum(axis=1, keepdims=True)
-    start = np.einsum("mk,mkc->mc", weights, on.positions[knn.rows]).astype(np.float32)
+    start: Floats = np.einsum("mk,mkc->mc", weights, on.positions[knn.rows]).astype(np.float32)
     if on.method == "tsne" or not len(vectors):
         return start
     strength = weights / weights.max(axis=1, keepdims=True)

@@ -81,9 +81,10 @@ def _entry(squared: np.float32) -> np.signedinteger:
 
 
 @compiled(fastmath=True)
-def _row(ranges: Ints, place: int | np.int64) -> int:
+def _row(ranges: Ints, place: int | np.int64) -> np.int64:
     size = ranges[1] - ranges[0]
-    return ranges[0] + place if place < size else ranges[2] + place - size
+    row: np.int64 = ranges[0] + place if place < size else ranges[2] + place - size
+    return row
 
 
 @compiled(fastmath=True)

@@ -68,7 +68,7 @@ def hub_address() -> str:
 
 
 def is_offline() -> bool:
-    """Whether the user has said that the hub is not to be asked (HF_HUB_OFFLINE).
+    """Whether the user has said that the hub is not to be reached (HF_HUB_OFFLINE).
 
     Returns:
         True where nothing may be brought from it.

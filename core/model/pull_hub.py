@@ -46,7 +46,7 @@ def bring(entry: CatalogEntry, made: Path, parts: Path, progress: Progress) -> N
     """
     if entry.hub and is_offline():
         raise UnavailableError(
-            f"{entry.name} is a model of the hub, which is not asked here, since HF_HUB_OFFLINE is set; "
+            f"{entry.name} is a model of the hub, which is not reached from here, since HF_HUB_OFFLINE is set; "
             f"{_instead(entry)}"
         )
     try:

@@ -55,7 +55,7 @@ PLAIN_SETTINGS: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class SentenceOptions:
-    """What is asked of sentence vectors beyond their pooling.
+    """What is wanted of sentence vectors beyond their pooling.
 
     `prompt` stands before every text, or the folder's prompt of the name `prompt_name`; neither: the folder's default.
     `dimensions` first numbers are kept, scaled to length 1 (Matryoshka embeddings); None: all, as the model gives them.
@@ -129,7 +129,7 @@ def check_unit(options: SentenceOptions | None, unit: str) -> None:
 
 
 def own_recipe(model: LanguageModel, options: SentenceOptions | None = None) -> SentenceRecipe:
-    """What the model's folder says, with the requested prompt; dimensions that are asked for replace its
+    """What the model's folder says, with the requested prompt; dimensions that are requested replace its
     `truncate_dim`.
 
     Raises `UserError` where there is no recipe, for a module, a setting or a prompt that isn't known.

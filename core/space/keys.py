@@ -140,8 +140,9 @@ class Keys(HtmlRepr, Sequence[str]):
             names = pa.array(words, self.array.type)
         except UnicodeEncodeError:
             names = pa.array([encoded(word) for word in words], pa.large_binary())  # raises for the one that can't be
-        found = pc.index_in(names, value_set=self.array)
-        return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        found = pc.index_in(names, value_set=self.array).fill_null(-1)
+        rows: Ints = found.to_numpy(zero_copy_only=False).astype(np.int64)
+        return rows
 
     def all_rows(self, word: str) -> Ints:
         """Every row of that name.
@@ -164,7 +165,8 @@ class Keys(HtmlRepr, Sequence[str]):
             n names.
         """
         if len(rows) >= MAX_SINGLE_NAMES:
-            return self.array.take(pa.array(rows)).to_pylist()
+            names: list[str] = self.array.take(pa.array(rows)).to_pylist()
+            return names
         starts, data = self.text
         places = zip(starts[rows].tolist(), starts[rows + 1].tolist(), strict=True)
         return [str(data[start:end], "utf-8") for start, end in places]
@@ -178,7 +180,8 @@ class Keys(HtmlRepr, Sequence[str]):
 
     @cached_property
     def _spellings(self) -> list[str]:
-        return self.array[:SPELLINGS].to_pylist()
+        names: list[str] = self.array[:SPELLINGS].to_pylist()
+        return names
 
     def nearest_spellings(self, word: str, limit: int = 5) -> tuple[str, ...]:
         """The names most like a word; of equal ones the earlier row, which is the more frequent word.

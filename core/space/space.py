@@ -235,4 +235,5 @@ class Space(HtmlRepr):
         if self.columns is None or name not in self.columns.column_names:
             there = ", ".join(self.columns.column_names) if self.columns is not None else "none"
             raise UserError(f"this space has no column {name!r}; it has: {there}")
-        return self.columns.column(name).to_pylist()
+        values: list[Any] = self.columns.column(name).to_pylist()
+        return values

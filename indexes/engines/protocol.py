@@ -119,7 +119,7 @@ class Spaces(Protocol):
 
 
 class History(Protocol):
-    """The versions of a collection; an engine without them says so when it is asked for one."""
+    """The versions of a collection; an engine without them says so when one is wanted of it."""
 
     def read_view(self) -> "View | None":
         """The newest version where it was read already; None where finding out takes longer than a look."""

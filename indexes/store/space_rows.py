@@ -142,7 +142,7 @@ class SpaceRows:
     Args:
         view: The version.
         space: Its name; None where there is one.
-        resident_bytes: Vectors of more bytes than this are never held together.
+        resident_bytes: Vectors of more bytes than this are never in memory together.
     """
 
     def __init__(self, view: CollectionView, space: str | None, resident_bytes: int = RESIDENT_BYTES):

@@ -22,7 +22,7 @@ def search_view(view: CollectionView, queries: Floats, how: Search) -> Matches:
         return _nothing(view, len(checked(queries, None, "queries")), how)
     name = view.name(how.space)
     card, segments = view.manifest.spaces[name], view.segments[name]
-    # whether they are finite the index looks, too, where there is one to be asked
+    # whether they are finite the index looks, too, where there is one
     queries = (checked if how.where is not None else of_width)(queries, card.dim, "queries")
     n_live = sum(segment.n_live for segment in segments)
     if not n_live:

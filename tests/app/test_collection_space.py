@@ -1,4 +1,4 @@
-"""A collection asked by its name: through its own index, exactly at a recall of 1, and never read whole into memory."""
+"""A collection by its name: through its own index, exactly at a recall of 1, and never read whole into memory."""
 
 import json
 import os

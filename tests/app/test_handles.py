@@ -1,4 +1,4 @@
-"""The explorer's handles: a space is asked like a dictionary and about its words, and holds what it made."""
+"""The explorer's handles: a space is used like a dictionary and answers about its words, and holds what it made."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_a_view_is_a_handle_that_is_kept(space: Space) -> None:
 
 
 def test_an_occurrence_is_seen_as_the_space_is(explorer: Explorer, minilm: LanguageModel) -> None:
-    """A transform belongs to the space, also where the bare space of the view is asked later."""
+    """A transform belongs to the space, also where the bare space of the view is used later."""
     seen = explorer.space("minilm-l6@6").view("centered")
     occurrence = 'bank in "They sat on the river bank"'
     raw = explorer.space("minilm-l6@6").lookup.vector(occurrence)

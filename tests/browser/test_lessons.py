@@ -59,9 +59,9 @@ def test_a_lesson_handed_out_opens_without_a_network(page: Any, browser: Any, tm
     file = tmp_path / "lesson.html"
     saved.value.save_as(file)
     alone = browser.new_context(offline=True, viewport={"width": 390, "height": 844}).new_page()
-    asked: list[str] = []
-    alone.on("request", lambda request: asked.append(request.url))
-    alone.on("console", lambda message: asked.append(message.text) if message.type == "error" else None)
+    requests: list[str] = []
+    alone.on("request", lambda request: requests.append(request.url))
+    alone.on("console", lambda message: requests.append(message.text) if message.type == "error" else None)
     alone.goto(file.as_uri())
     assert alone.locator("h1").inner_text().endswith("What a longer text costs")
     assert "256 times as many" in alone.locator("main").inner_text()
@@ -72,7 +72,7 @@ def test_a_lesson_handed_out_opens_without_a_network(page: Any, browser: Any, tm
     with alone.expect_download() as numbers:
         alone.get_by_text("Save as CSV").click()
     assert Path(numbers.value.path()).read_text("utf-8").startswith("tokens,FLOPs,part")
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
     assert alone.evaluate("document.documentElement.scrollWidth") <= 390
     assert findings(alone) == []
     alone.context.close()

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 class LocalHub(ThreadingHTTPServer):
     """Serves `repositories[id][revision]`, the files of a commit or branch by their paths.
 
-    After `cut_after` bytes of a file the connection ends, `cuts` times; `ranges` are the beginnings that were asked
-    for, `tampered` is what is sent in the place of what is listed.
+    After `cut_after` bytes of a file the connection ends, `cuts` times; `ranges` are the beginnings requested,
+    `tampered` is what is sent in the place of what is listed.
     """
 
     daemon_threads = True
@@ -81,11 +81,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         content = self.server.tampered.get(path, content)
-        asked = self.headers.get("Range")
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        wanted = self.headers.get("Range")
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
         self.server.ranges.append(start)
-        self.send_response(206 if asked else 200)
-        if asked:
+        self.send_response(206 if wanted else 200)
+        if wanted:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()

@@ -97,7 +97,7 @@ def test_texts_are_streamed_and_nothing_but_sums_is_kept(opened: Open) -> None:
 
     def progress(stage: str, done: int, total: int, /) -> None:
         told.append((stage, done, total))
-        assert len(alive) <= done + 1  # a text is asked for when the one before it is done
+        assert len(alive) <= done + 1  # a text is taken when the one before it is done
 
     found = head_statistics(opened("gpt2"), texts(), INDUCTION, [2], progress)
     assert (found.n_texts, told[-1]) == (50, ("read", 50, 0))

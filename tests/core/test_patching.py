@@ -45,7 +45,7 @@ def opened(headed: dict[str, Path]) -> Open:
     return load
 
 
-def asked(kind: str, **more: Any) -> tuple[tuple[str, str], PatchOptions]:
+def question(kind: str, **more: Any) -> tuple[tuple[str, str], PatchOptions]:
     if kind in TWO:
         return TARGETS, PatchOptions(sources=SOURCES, **more)
     return MASKED_TEXTS if kind == "bert-mlm" else TEXTS, PatchOptions(**more)
@@ -93,7 +93,7 @@ class OwnHooks:
 @pytest.mark.parametrize(("kind", "part"), [(k, p) for k in NAMES for p in PARTS if p != "cross" or k in TWO])
 def test_patching_equals_own_hooks(kind: str, part: str, opened: Open) -> None:
     model = opened(kind)
-    texts, options = asked(kind, part=part)
+    texts, options = question(kind, part=part)
     answer, against = ("white", "bank")
     found = patch(model, texts, answer, against, options)
     own = OwnHooks(model, kind)
@@ -131,7 +131,7 @@ def _place(part: str, column: int, positions: tuple[int, ...]) -> tuple[Any, ...
 
 
 def test_everything_patched_is_the_other_pass(opened: Open) -> None:
-    texts, options = asked("gpt2", layers=(2,))
+    texts, options = question("gpt2", layers=(2,))
     found = patch(opened("gpt2"), texts, "bank", None, options)
     # the last layer's state at the last token is all that its answer depends on
     assert found.effects[0, -1] == pytest.approx(1, abs=1e-6)

@@ -73,7 +73,7 @@ def test_a_model_is_pulled_and_loads(hub: LocalHub, tmp_path: Path) -> None:
     }
     assert hub.ranges == [0, 0, 0, 0]
     assert pull(entry("tiny")) == folder
-    assert len(hub.ranges) == 4  # what is here is not asked for again
+    assert len(hub.ranges) == 4  # what is here is not requested again
 
 
 def test_a_cut_connection_goes_on_where_it_ended(hub: LocalHub) -> None:
@@ -130,7 +130,7 @@ def test_without_the_hub_it_says_so(hub: LocalHub, tmp_path: Path, monkeypatch: 
     with pytest.raises(UnavailableError, match=r"tiny: http://127.0.0.1:9/api/.* can't be reached .*any folder with a"):
         pull(entry("tiny"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(UnavailableError, match="not asked here, since HF_HUB_OFFLINE is set"):
+    with pytest.raises(UnavailableError, match="not reached from here, since HF_HUB_OFFLINE is set"):
         pull(entry("tiny"))
     assert left(tmp_path) == []
 

@@ -35,7 +35,7 @@ def test_every_family_holds_its_identities_on_a_gpu(name: str, tmp_path: Path) -
         proofs = proofs_of(load_model(str(folder), "cuda", "torch", dtype), anew=True)
         assert len(proofs) == (2 if ALL[name].family == BOTH else 1)
         for proof in proofs:
-            # weights this wide of the mark leave nothing of bfloat16's eight bits: there only attention is held to
+            # weights this wide of the mark leave nothing of bfloat16's eight bits: there only attention is compared
             failed = [one for one in proof.checks if one.applies and not one.holds]
             assert not failed or dtype == "bfloat16", failed
             assert proof.check(ATTENTION).holds, proof.check(ATTENTION)

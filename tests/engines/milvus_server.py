@@ -26,11 +26,11 @@ PORTS = (
 
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on now."""
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
+    opened = [socket.socket() for _ in range(count)]
+    for one in opened:
         one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in held]
-    for one in held:
+    ports = [int(one.getsockname()[1]) for one in opened]
+    for one in opened:
         one.close()
     return ports
 

@@ -42,7 +42,7 @@ from polysema.app.dashboard.map.inspector import (
     inspector,
     selection_table,
 )
-from polysema.app.dashboard.map.meaning import answers, asked, show_answers
+from polysema.app.dashboard.map.meaning import answers, question, show_answers
 from polysema.app.dashboard.map.requests import ACTIONS, MODES, take_up
 from polysema.app.dashboard.map.selection_panel import selection_panel
 from polysema.app.dashboard.map.state import hidden_rows, restore, undo_bar
@@ -102,7 +102,7 @@ def keep(selected: Selection, focus: int) -> None:
             "chosen": permalink.pack(selected.rows),
             "only": permalink.pack(state.get("map_only") or []),
             "hidden": permalink.pack(state.get("map_hidden") or []),
-            "asked": asked(),
+            "question": question(),
             "view": state["map_view"],
             "placed": list(own_points.written()),
         },
@@ -233,7 +233,7 @@ def plot(
 
 
 def panel_switch() -> str:
-    """What the inspector shows; what was asked for in this run or at the end of the one before comes first."""
+    """What the inspector shows; what was requested in this run or at the end of the one before comes first."""
     if (wish := st.session_state.pop("map_next_panel", None)) is not None:
         st.session_state["map_panel"] = wish
     chosen = st.segmented_control(

@@ -78,7 +78,7 @@ class PlotSearchBox:
     Attributes:
         hint: What stands in the empty box.
         text: What is sought at first.
-        modes: What else can be asked by the text, a name and the words on its button each: it comes as a `PlotRequest`.
+        modes: What else the text can ask, a name and the words on its button each: it comes as a `PlotRequest`.
     """
 
     hint: str

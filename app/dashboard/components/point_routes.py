@@ -45,7 +45,8 @@ def point_routes(base_path: str = "") -> list[Route]:
 
 
 def _cloud(request: Request) -> PublishedCloud | None:
-    return store().get(request.path_params["version"])
+    cloud: PublishedCloud | None = store().get(request.path_params["version"])
+    return cloud
 
 
 def _gone() -> Response:

@@ -112,7 +112,7 @@ def take_brush(found: SpaceMap) -> None:
 
 
 def example_of(found: SpaceMap) -> str:
-    """A condition that can be asked of this map."""
+    """A condition that fits this map."""
     table = condition_table(found.space)
     names = table.column_names
     if "sense" in names:

@@ -1,4 +1,4 @@
-"""The page Map: a text asked by its meaning, its answers ranked beside the map and lit on it."""
+"""The page Map: the answers to a text by its meaning, ranked beside the map and lit on it."""
 
 from collections.abc import Sequence
 
@@ -17,18 +17,18 @@ from polysema.core.space.space import Space
 MAX_ANSWERS = 20
 
 
-def asked() -> str:
-    """The text that was asked by its meaning; empty for none."""
-    text = st.session_state.get("map_asked")
+def question() -> str:
+    """The text whose answers by meaning are shown; empty for none."""
+    text = st.session_state.get("map_question")
     return text if isinstance(text, str) else ""
 
 
 def answers(query: MapQuestion, space: Space, where: str) -> Sequence[Neighbor]:
-    """The rows nearest to the text that was asked, of those that pass the condition, best first.
+    """The rows nearest to that text, of those that pass the condition, best first.
 
     What is wrong with the text is shown.
     """
-    text = asked()
+    text = question()
     if not text:
         return ()
     found: Sequence[Neighbor] | None = work.answer(
@@ -48,12 +48,12 @@ def _nearest(text: str, space: Space, where: str) -> Sequence[Neighbor]:
 
 def show_answers(found: Sequence[Neighbor], space: Space, n: int) -> None:
     """The ranked answers, and who read the text."""
-    text = asked()
+    text = question()
     if not text:
         return
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"Nearest to **{widgets.plain(text)}**")
-        st.button("Close", key="map_asked_close", on_click=lambda: st.session_state.pop("map_asked", None))
+        st.button("Close", key="map_question_close", on_click=lambda: st.session_state.pop("map_question", None))
     st.caption(f"Read by {widgets.plain(own_points.reader_of(space))}.")
     rows = [(one.row, one.key, one.score, "" if one.row < n else "not among the points shown") for one in found]
     clickable_list(listed_rows(space, rows, n), "meant", go_to, widgets.explorer().space(space).baseline)

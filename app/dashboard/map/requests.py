@@ -1,4 +1,4 @@
-"""The page Map: what is asked through the plot, taken up before the page is drawn."""
+"""The page Map: requests through the plot, taken up before the page is drawn."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ ACTIONS = (
 
 
 def take_up(request: PlotRequest | None, chosen: list[int]) -> None:
-    """Do what is asked, as far as it is a matter of what the page shows; `chosen` are the selected rows of the map."""
+    """Do what is requested, as far as the page shows it; `chosen` are the selected rows of the map."""
     if request is None:
         return
     if request.name in _OF_TEXT:
@@ -37,7 +37,7 @@ def _find(text: str) -> None:
 
 
 def _ask(text: str) -> None:
-    st.session_state["map_asked"], st.session_state["map_next_panel"] = text, POINT
+    st.session_state["map_question"], st.session_state["map_next_panel"] = text, POINT
 
 
 def _place(text: str) -> None:

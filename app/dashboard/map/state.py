@@ -15,7 +15,7 @@ OWN_KEYS = (
     "map_view",
     "map_only",
     "map_hidden",
-    "map_asked",
+    "map_question",
 )  # what belongs to a space, and is forgotten with it
 
 
@@ -38,7 +38,7 @@ def restore(name: str) -> None:
         if isinstance(written, list)
         else []
     )
-    state["map_asked"] = str(current.get("asked") or "")
+    state["map_question"] = str(current.get("question") or "")
     state["map_view"] = str(current.get("view") or "")
     focus = current.get("focus")
     if type(focus) is int and focus >= 0:

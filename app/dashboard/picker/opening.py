@@ -138,7 +138,7 @@ def from_hub(picker: Picker) -> None:
 
 @st.cache_data(ttl=60, max_entries=1, show_spinner="Asking the hub …")
 def _hub_trouble() -> str:
-    """Why the hub can't be reached, asked once a minute."""
+    """Why the hub can't be reached, looked up once a minute."""
     return why_unreachable()
 
 
@@ -167,7 +167,7 @@ def look(typed: str, picker: Picker, hub: bool = False) -> None:
 
 
 def _found(typed: str, hub: bool) -> ModelLocation:
-    """What is at a path or behind an id; raises `UserError` for a path where an id is asked, and the other way."""
+    """What is at a path or behind an id; raises `UserError` for a path where an id is wanted, and the other way."""
     found = locate(typed)
     if hub and not found.hub_id:
         raise UserError(f"an id of the hub is owner/name, such as {HUB_ID_EXAMPLE}; got {typed!r:.80}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from polysema.core.space.space import Space
 
 MAX_SHOWN_ROWS = 20_000
-"""Rows that are shown unless more are asked for: all of them are sent to the browser."""
+"""Rows that are shown unless more are wanted: all of them are sent to the browser."""
 
 
 def show(

@@ -34,7 +34,7 @@ N_CANDIDATES = 8
 
 
 class Written(NamedTuple):
-    """What was asked: the model, the text, how many tokens, and how they are chosen."""
+    """The request: the model, the text, how many tokens, and how they are chosen."""
 
     model: str
     text: str
@@ -50,35 +50,35 @@ def write_part() -> None:
     if not names:
         st.info("No model that writes is here yet. Bring one with `polysema models pull smollm2-135m`.")
         return
-    asked = _controls(names)
-    if not asked.text:
+    wanted = _controls(names)
+    if not wanted.text:
         st.info("Write a text to go on from, such as: The river bank was")
         return
-    key = f"{asked.model}_{asked.text}"
+    key = f"{wanted.model}_{wanted.text}"
     st.session_state["writing_tree"] = key
     branches = branches_of(key)
-    how = replace(asked.options, prefix=branches.prefix)
+    how = replace(wanted.options, prefix=branches.prefix)
     found = work.answer(
-        ("write", asked.model, asked.text, asked.n, how), lambda progress: _written(asked, how, progress)
+        ("write", wanted.model, wanted.text, wanted.n, how), lambda progress: _written(wanted, how, progress)
     )
     if found is None:
         return
     if isinstance(found, GeneratedText) and not found.steps:
-        st.info(f"{asked.model} writes nothing after this text.")
+        st.info(f"{wanted.model} writes nothing after this text.")
         return
-    two = choices.family_of(asked.model) is Family.ENCODER_DECODER
-    st.html(text_html(asked.text, found.steps, not two))
+    two = choices.family_of(wanted.model) is Family.ENCODER_DECODER
+    st.html(text_html(wanted.text, found.steps, not two))
     st.caption(
         "The stronger the color, the less probable the token was; underlined ones were chosen by hand. "
         + ("The model ended the text itself." if found.ended else f"It stopped after {len(found.steps)} tokens.")
     )
     _tree(key, branches, found)
-    _steps(key, branches, found, asked)
+    _steps(key, branches, found, wanted)
     if any(step.beams for step in found.steps) or found.hypotheses:
-        _beams(asked, how)
-    inside_part(asked.model, asked.text, found)
+        _beams(wanted, how)
+    inside_part(wanted.model, wanted.text, found)
     downloads.numbers(candidate_rows(found, 0), "writing")
-    _lines(asked, how)
+    _lines(wanted, how)
 
 
 def _fields(options: DecodingOptions) -> dict[str, object]:
@@ -152,9 +152,9 @@ def _drawing() -> DecodingOptions:
     return DecodingOptions(True, float(heat), int(top_k), float(top_p), float(min_p) or None, seed=int(seed))
 
 
-def _written(asked: Written, how: DecodingOptions, progress: Progress) -> GeneratedText:
-    widgets.check_length(asked.text)
-    return widgets.explorer().model(asked.model).generate(asked.text, asked.n, N_CANDIDATES, how, progress)
+def _written(wanted: Written, how: DecodingOptions, progress: Progress) -> GeneratedText:
+    widgets.check_length(wanted.text)
+    return widgets.explorer().model(wanted.model).generate(wanted.text, wanted.n, N_CANDIDATES, how, progress)
 
 
 def _tree(key: str, branches: Branches, found: GeneratedText) -> None:
@@ -178,10 +178,10 @@ def _tree(key: str, branches: Branches, found: GeneratedText) -> None:
         st.rerun()
 
 
-def _steps(key: str, branches: Branches, found: GeneratedText, asked: Written) -> None:
+def _steps(key: str, branches: Branches, found: GeneratedText, wanted: Written) -> None:
     """Every step's candidates, one step's as bars, and another token to go on from."""
     st.markdown("**Step by step.** Click another token in any column, and the text goes on from there.")
-    taken = candidate_chart(found, f"candidates_{hash((found.ids, asked.model))}")
+    taken = candidate_chart(found, f"candidates_{hash((found.ids, wanted.model))}")
     labels = [step_label(step) for step in found.steps]
     last = labels[min(len(branches.prefix), len(labels) - 1)]
     label = st.select_slider("Step", labels, last, key=f"wstep_{hash(found.ids)}") if len(labels) > 1 else labels[0]
@@ -195,7 +195,7 @@ def _steps(key: str, branches: Branches, found: GeneratedText, asked: Written) -
         else:
             _entropy_note(found)
     with right:
-        other = step_bars(step, bool(asked.options.do_sample), f"wother_{step.number}")
+        other = step_bars(step, bool(wanted.options.do_sample), f"wother_{step.number}")
         st.caption("A click on another token, and the text goes on from there.")
     if other is not None:
         taken = (step.number, other)
@@ -214,10 +214,10 @@ def _entropy_note(found: GeneratedText) -> None:
     )
 
 
-def _beams(asked: Written, how: DecodingOptions) -> None:
+def _beams(wanted: Written, how: DecodingOptions) -> None:
     """The beams of every step as a tree, and the texts they came to."""
     steps, found = work.answer(
-        ("beams", asked.model, asked.text, asked.n, how), lambda progress: _beam_steps(asked, how)
+        ("beams", wanted.model, wanted.text, wanted.n, how), lambda progress: _beam_steps(wanted, how)
     ) or ([], None)
     if found is None:
         return
@@ -233,14 +233,14 @@ def _beams(asked: Written, how: DecodingOptions) -> None:
     )
 
 
-def _beam_steps(asked: Written, how: DecodingOptions) -> tuple[list[GenerationStep], GeneratedText]:
-    generation = widgets.explorer().model(asked.model).generation
-    *steps, found = generation.stream(asked.text, asked.n, N_CANDIDATES, how)
+def _beam_steps(wanted: Written, how: DecodingOptions) -> tuple[list[GenerationStep], GeneratedText]:
+    generation = widgets.explorer().model(wanted.model).generation
+    *steps, found = generation.stream(wanted.text, wanted.n, N_CANDIDATES, how)
     assert isinstance(found, GeneratedText)
     return [step for step in steps if isinstance(step, GenerationStep)], found
 
 
-def _lines(asked: Written, how: DecodingOptions) -> None:
+def _lines(wanted: Written, how: DecodingOptions) -> None:
     given = ", ".join(
         f"{name}={value!r}"
         for name, value in _fields(how).items()
@@ -250,7 +250,7 @@ def _lines(asked: Written, how: DecodingOptions) -> None:
     options = f", options=DecodingOptions({given})" if given else ""
     widgets.python_lines(
         f"from polysema import Explorer\n{imports}\n"
-        f"found = Explorer().model({asked.model!r}).generate({asked.text!r}, {asked.n}, {N_CANDIDATES}{options})\n"
+        f"found = Explorer().model({wanted.model!r}).generate({wanted.text!r}, {wanted.n}, {N_CANDIDATES}{options})\n"
         "for step in found.steps:\n    print(step.token, step.probability, step.entropy, step.candidates[0].token)",
         "The tokens are those that `transformers` writes with the same settings. Each token goes through the "
         "model once: its keys and values are kept.",

@@ -25,7 +25,7 @@ class AnalogyScore:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AnalogyReport(AnswerTable[AnalogyScore]):
-    """How many analogy questions a space answers; `protocol` says in a line how they were asked.
+    """How many analogy questions a space answers; `protocol` says in a line how they were put.
 
     `category_means` are for each method the mean accuracy of its categories in per cent, each of equal weight: the
     figure that is published for BATS. Categories without an evaluated question don't count.

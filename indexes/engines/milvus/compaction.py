@@ -25,7 +25,7 @@ from polysema.indexes.store.matches import Search
 KINDS = {"flat": "FLAT", "hnsw": "HNSW", "ivf": "IVF_FLAT", "ivf-sq8": "IVF_SQ8", "ivf-pq": "IVF_PQ"}
 FOR_OTHERS = {"hnsw-sq8": "ivf-sq8", "pq-fastscan": "ivf-pq"}  # what `auto` takes where Milvus lacks its kind
 MAX_CELLS = 65_536
-HELD_OUT = 64  # rows that are asked for, each left out of its own answer
+HELD_OUT = 64  # rows that are searched for, each left out of its own answer
 SINGLE_QUERIES = 4
 FACTORS = (2, 8, 32)  # the k_factor that are measured: each answer comes over the network
 BUILD_SECONDS = 24 * 3_600.0
@@ -164,21 +164,21 @@ class IndexMeasurement:
     def curve(self) -> RecallCurve:
         """The recall and the speed at the settings worth knowing."""
         sample = [row for row in self.view.sample(self.name, HELD_OUT) if any(row["vector"])]
-        asked = SpaceQuery.of(self.view, Search(space=self.name))
-        asked = replace(asked, recipe=self.recipe, consistency="Eventually")
+        space_query = SpaceQuery.of(self.view, Search(space=self.name))
+        space_query = replace(space_query, recipe=self.recipe, consistency="Eventually")
         if len(sample) < 2:
             return RecallCurve(0, ())
-        queries, own = asked.checked(vectors_of(sample)), [id_of(row) for row in sample]
-        best = self._best(asked, queries, own)
-        points = list(self._points(asked, queries, own, best))
+        queries, own = space_query.checked(vectors_of(sample)), [id_of(row) for row in sample]
+        best = self._best(space_query, queries, own)
+        points = list(self._points(space_query, queries, own, best))
         return RecallCurve(len(queries), tuple(points))
 
-    def _best(self, asked: SpaceQuery, queries: Floats, own: list[str]) -> Floats:
+    def _best(self, space_query: SpaceQuery, queries: Floats, own: list[str]) -> Floats:
         """The scores of the 100 best other rows of each, by comparing all."""
         best = np.full((len(queries), 100), -np.inf, np.float32)
         done = 0
         for rows in self.view.rows.raw_rows(self.name, EVERY_ROW, WHOLE):
-            scores = asked.scores(queries, vectors_of(rows))
+            scores = space_query.scores(queries, vectors_of(rows))
             there = {id_of(row): place for place, row in enumerate(rows)}
             for query, name in enumerate(own):
                 if name in there:
@@ -189,7 +189,7 @@ class IndexMeasurement:
         found: Floats = best[:, np.isfinite(best).all(axis=0)]
         return found
 
-    def _points(self, asked: SpaceQuery, queries: Floats, own: list[str], best: Floats) -> Iterator[RecallPoint]:
+    def _points(self, space_query: SpaceQuery, queries: Floats, own: list[str], best: Floats) -> Iterator[RecallPoint]:
         enough: list[Setting] = []
         mine = setting_of(self.recipe)
         for setting in ladder(self.recipe):
@@ -198,12 +198,12 @@ class IndexMeasurement:
             if any(done.within(setting) for done in enough) and setting != mine:
                 continue
             started = time.perf_counter()
-            ten = _without(asked.found(queries, 11, setting), own, min(10, best.shape[1]))
+            ten = _without(space_query.found(queries, 11, setting), own, min(10, best.shape[1]))
             batch = len(queries) / (time.perf_counter() - started)
-            hundred = _without(asked.found(queries, 101, setting), own, best.shape[1])
+            hundred = _without(space_query.found(queries, 101, setting), own, best.shape[1])
             started = time.perf_counter()
             for query in queries[:SINGLE_QUERIES]:
-                asked.found(query[None], 10, setting)
+                space_query.found(query[None], 10, setting)
             single = min(SINGLE_QUERIES, len(queries)) / (time.perf_counter() - started)
             each = recalls(ten, best, 10)
             wide = float(recalls(hundred, best, 100).mean())

@@ -26,7 +26,7 @@ SAMPLE_BYTES = 256 << 20  # of its vectors
 
 
 class SampledRows:
-    """Rows of a space that are known here, numbered: those of the sample first, then those that were asked for or
+    """Rows of a space that are known here, numbered: those of the sample first, then those that were requested or
     found, as they come.
     """
 
@@ -94,7 +94,7 @@ class SampledRows:
 
 
 class SampledKeys(Keys):
-    """The ids of the sample; those of other rows by their numbers, or asked for."""
+    """The ids of the sample; those of other rows by their numbers, or as requested."""
 
     def __init__(self, rows: SampledRows):
         super().__init__(pa.array([id_of(row) for row in rows.known()[: rows.n]], pa.large_string()))

@@ -88,14 +88,14 @@ def search(view: MilvusView, queries: Floats, how: Search) -> Matches:
             parse(how.where)
         return _matches(view, "", [[] for _ in checked(queries, None, "queries")], 1.0, 0)
     name = view.name(how.space)
-    asked = SpaceQuery.of(view, replace(how, space=name))
-    queries = asked.checked(queries)
-    setting, recall = asked.setting()
+    space_query = SpaceQuery.of(view, replace(how, space=name))
+    queries = space_query.checked(queries)
+    setting, recall = space_query.setting()
     n_rows = view.n_rows(name)
     k = min(how.k, n_rows)
     if not n_rows or not len(queries):
         return _matches(view, name, [[] for _ in queries], 1.0, k)
-    hits = asked.scanned(queries, k) if setting is None else asked.found(queries, k, setting)
+    hits = space_query.scanned(queries, k) if setting is None else space_query.found(queries, k, setting)
     return _matches(view, name, hits, recall, k)
 
 
@@ -113,7 +113,7 @@ def _matches(view: MilvusView, name: str, hits: "Sequence[Sequence[Hit]]", recal
 
 @dataclass(frozen=True, slots=True)
 class SpaceQuery:
-    """What is asked of one space: its card, the recipe of its index, the condition and as much of it as Milvus can be
+    """A question to one space: its card, the recipe of its index, the condition and as much of it as Milvus can be
     told. `consistency` is how fresh an answer must be.
     """
 
@@ -128,7 +128,7 @@ class SpaceQuery:
 
     @classmethod
     def of(cls, view: MilvusView, how: Search) -> "SpaceQuery":
-        """What is asked of a view."""
+        """The question to a view."""
         name = view.name(how.space)
         index = view.entry.indexes.get(name)
         recipe = IndexSpec.from_json(index["recipe"]) if index else IndexSpec("flat")
@@ -166,7 +166,7 @@ class SpaceQuery:
         each = max(1, min(1_000, MAX_ANSWER_ROWS // wanted))
         for start in range(0, len(queries), each):
             part = queries[start : start + each]
-            lines = self.asked(part, wanted, setting)
+            lines = self._hits(part, wanted, setting)
             short = [place for place, line in enumerate(lines) if len(line) < k]
             if short:
                 for place, line in zip(short, self._completed(part[short], k, wanted, setting), strict=True):
@@ -175,17 +175,17 @@ class SpaceQuery:
         return out
 
     def _completed(self, queries: Floats, k: int, wanted: int, setting: Setting) -> "list[list[Hit]]":
-        """What was too short: more is asked for while a condition may have left rows out, then every row compared."""
+        """What was too short: more is requested while a condition may have left rows out, then every row compared."""
         if self.condition is None and self.recipe.kind == "flat":
-            return self.asked(queries, wanted, setting)
+            return self._hits(queries, wanted, setting)
         most = min(MAX_TOP, 16 * wanted)
         if most > wanted and self.condition is not None:
-            lines = self.asked(queries, most, setting)
+            lines = self._hits(queries, most, setting)
             if all(len(line) >= k for line in lines):
                 return lines
         return self.scanned(queries, k)
 
-    def asked(self, queries: Floats, wanted: int, setting: Setting) -> "list[list[Hit]]":
+    def _hits(self, queries: Floats, wanted: int, setting: Setting) -> "list[list[Hit]]":
         """What Milvus finds of those that pass, best first, up to so many for each query."""
         rescored = self.recipe.kind in RESCORED
         parameters: dict[str, Any] = {"metric_type": METRICS[self.card.metric]}

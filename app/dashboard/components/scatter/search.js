@@ -43,7 +43,7 @@ export class PlotSearch {
   }
 
   /**
-   * What can be asked beside a part of a text: [name, words on its button] each; none: no search box.
+   * What else the box can ask than a part of a text: [name, words on its button] each; none: no search box.
    *
    * @param {{ hint: string, text: string, modes: [string, string][] } | null} options
    */
