@@ -145,10 +145,8 @@ def _search(
     barred = _barred(query, index.n) if options.where else np.empty(0, np.int64)
     left_out = np.union1d(np.array([row for row in out if row < index.n], np.int64), barred)
     scores = index.scores(scoring) if options.evidence or len(barred) else None
-    search, recall = (
-        "exact" if not indexed else f"exact: no index answers {scoring.method}, which is no one cosine",
-        1.0,
-    )
+    recall: float | None = 1.0
+    search = "exact" if not indexed else f"exact: no index answers {scoring.method}, which is no one cosine"
     through = query.search.search(scoring.queries, k, how, out) if indexed and scoring.linear else None
     if through is not None:
         rows = through.rows[0][through.rows[0] >= 0]
