@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from polysema.core.errors import UserError
 from polysema.core.space.metric import unit
@@ -13,6 +14,8 @@ from polysema.core.space.space import Floats
 
 MIN_OCCURRENCES = 2  # of each group: one is held out, and one is left
 SHUFFLES = 200
+Doubles = npt.NDArray[np.float64]
+Members = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +76,7 @@ def sense_axis(
     return SenseAxis(ends, values.astype(np.float32), accuracy, float(by_chance.mean()), as_good, counts)
 
 
-def _places(gram: Floats, first: Floats, second: Floats) -> Floats:
+def _places(gram: Doubles, first: Members, second: Members) -> Doubles:
     """Where each row lies between two groups (n, columns), itself held out of the means; of several pairs of groups at
     once, a column each. Only the dot products of the rows (n, n) are needed.
     """
@@ -94,14 +97,14 @@ def _places(gram: Floats, first: Floats, second: Floats) -> Floats:
     cross = cross / ((one.sum(axis=0) - one) * (two.sum(axis=0) - two))
     width = lengths[0] + lengths[1] - 2 * cross  # the squared distance of the means
     ahead = (to[1] - to[0]) - (lengths[1] - lengths[0]) / 2
-    found: Floats = np.divide(2 * ahead, width, out=np.zeros_like(width), where=width > 1e-12)
+    found: Doubles = np.divide(2 * ahead, width, out=np.zeros_like(width), where=width > 1e-12)
     return found
 
 
-def _accuracy(values: Floats, first: Floats, second: Floats) -> Floats:
+def _accuracy(values: Doubles, first: Members, second: Members) -> Doubles:
     """The share of each group on its own side, averaged over the two, (columns,); a row at 0 is right by half."""
     right = (values < 0) + (values == 0) / 2
     low = (right * first).sum(axis=0) / first.sum(axis=0)
     high = ((1 - right) * second).sum(axis=0) / second.sum(axis=0)
-    mean: Floats = (low + high) / 2
+    mean: Doubles = (low + high) / 2
     return mean
