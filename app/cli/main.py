@@ -21,6 +21,7 @@ from polysema.app.cli.export import export
 from polysema.app.cli.former_names import CurrentGroup
 from polysema.app.cli.generate import generate, generate_group
 from polysema.app.cli.inside import inside
+from polysema.app.cli.lessons import lessons_group
 from polysema.app.cli.measure import measure
 from polysema.app.cli.models import models
 from polysema.app.cli.occurrences import occurrences
@@ -105,6 +106,7 @@ for command in (
     export,
     generate_group,
     inside,
+    lessons_group,
     measure,
     models,
     occurrences,

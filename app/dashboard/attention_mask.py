@@ -5,14 +5,14 @@ from html import escape
 
 import streamlit as st
 
-from polysema.app.dashboard import downloads
+from polysema.app.dashboard import downloads, widgets
 from polysema.core.inside.families import VisibleTokens
 
 
 def mask(sight: VisibleTokens, name: str) -> None:
     """Squares, a row for each query: filled where it may, hatched where it may not; saved as a picture under `name`."""
     if max(sight.open.shape) > 40:
-        st.caption(f"{sight.name}: {sight.describe}.")
+        widgets.remark(f"{sight.name}: {sight.describe}.")
         return
     cells = "".join(
         f'<i class="{"on" if seen else "off"}" title="{escape(sight.rows[i].name.strip())} → '

@@ -1,9 +1,8 @@
 """The words of a sum, the traveled vector and the answers on the plane of their first two principal components."""
 
 import numpy as np
-import streamlit as st
 
-from polysema.app.dashboard import downloads
+from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.components.plot_options import Arrow
 from polysema.app.dashboard.components.scatter import PlotMarks, PlotOptions, Points, scatter
 from polysema.app.explorer.results import AnalogyAnswer
@@ -58,7 +57,7 @@ def parallelogram(answer: AnalogyAnswer, space: Space, key: str, height: int = 4
     )
     downloads.points(points, key)
     share = plane.explained.sum()
-    st.caption(
+    widgets.remark(
         f"The first two principal components of these {len(labels)} vectors hold {share:.0%} of their spread: a "
         "shadow, "
         "in which parallels stay parallel. The list beside it is from the full space. Click a word to see what is "

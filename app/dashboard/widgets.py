@@ -188,12 +188,24 @@ def notes_of(*answers: object) -> tuple[str, ...]:
 def notes(*answers: object) -> None:
     """The notes of answers, spaces and maps, a line each."""
     for note in notes_of(*answers):
-        st.caption(f"ⓘ {plain(note[0].upper() + note[1:])}" + ("" if note.endswith((".", "?", "!")) else "."))
+        remark(f"ⓘ {plain(note[0].upper() + note[1:])}" + ("" if note.endswith((".", "?", "!")) else "."))
 
 
 def say(markdown: str) -> None:
     """A paragraph that the file of the page has as well."""
     st.markdown(markdown)
+    page_record.text(markdown)
+
+
+def heading(text: str) -> None:
+    """A heading within the page, that its file has as well."""
+    st.subheader(text, anchor=False)
+    page_record.text(f"## {text}")
+
+
+def remark(markdown: str) -> None:
+    """Small print that the file of the page has as well."""
+    st.caption(markdown)
     page_record.text(markdown)
 
 
@@ -237,7 +249,7 @@ def tell_split(numbers: Sequence[int], window: str) -> None:
     """Say which of the texts (from 0) were longer than the model's window."""
     if numbers:
         which = "Your text was" if len(numbers) == 1 else f"{len(numbers)} of your texts were"
-        st.caption(
+        remark(
             f"{which} longer than the model's window and read in overlapping parts ({plain(window)}); each "
             "word's vector is from where it has most context."
         )

@@ -1,9 +1,11 @@
 """Lessons as files: a teacher's own in a folder of theirs, and one clear line for each file that can't be used."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from polysema.app.cli.main import cli
 from polysema.app.dashboard.lessons.course import LESSONS, lesson_of, lessons, own_lessons
@@ -47,6 +49,31 @@ def test_the_lesson_of_the_guide_measures(folder: Path, explorer: Explorer) -> N
     first = explorer.space().neighbors("seal", k=1).neighbors[0]
     assert f"**{first.key}** (cosine {first.score:.2f})" in found.said
     assert f"“envelope” is number {rank:,}" in found.said
+
+
+def test_a_lesson_is_handed_out_from_the_shell(folder: Path, tmp_path: Path) -> None:
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["lessons", *arguments])
+
+    listed = json.loads(run("list", "--lessons", str(folder), "--format", "json").output)
+    assert (len(listed), listed[-1]["name"], listed[0]["name"]) == (len(lessons()), "seal", "tokens")
+    file = tmp_path / "seal.html"
+    done = run("page", "seal", "--lessons", str(folder), "--out", str(file))
+    assert done.exit_code == 0, done.output
+    made = file.read_text("utf-8")
+    for said in (
+        "A seal swims, and a seal closes a letter",
+        "The nearest word is",
+        "whale, the animal",
+        "not what they",
+    ):
+        assert said in made, said
+    assert "<svg" in made
+    assert "text/csv" in made
+    assert re.findall(r"(?:src|href)=\"(?!data:|#)", made) == []
+    nothing = run("page", "whale", "--out", str(tmp_path / "whale.html"))
+    assert "there is no lesson 'whale'; there are tokens, one-vector" in str(nothing.exception)
+    assert not (tmp_path / "whale.html").exists()
 
 
 def test_a_lesson_of_ones_own_stands_on_the_page(folder: Path) -> None:

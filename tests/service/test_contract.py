@@ -49,8 +49,10 @@ ONLY_IN_THE_SHELL = {
     "contexts map": "over HTTP a job",
     "convert": "writes a file",
     "export": "writes files",
-    "generate next-sentence": "of a model with such a head, and none of the catalog has one",
+    "generate next-sentence": "of a model with such a head, and none that ships has one: tests/app/test_both_heads.py",
     "key": "of the service itself",
+    "lessons list": "of the dashboard",
+    "lessons page": "writes a file",
     "map": "writes a file; over HTTP a job",
     "measure int8": "of an engine of this machine",
     "models pull": "brings weights here",
@@ -74,7 +76,7 @@ ONLY_OVER_HTTP = {
     "POST /v1/direction": "a vector for programs",
     "POST /v1/vector": "a vector for programs",
     "POST /v1/baseline": "stands beside each answer",
-    "POST /v1/next-sentence": "of a model with such a head, and none of the catalog has one",
+    "POST /v1/next-sentence": "of a model with such a head, and none that ships has one: tests/app/test_both_heads.py",
 }
 
 

@@ -76,8 +76,8 @@ def evidence(answer: AnalogyAnswer) -> None:
     rows += [(METHODS_BESIDE[other.method], other.neighbors) for other in answer.evidence.beside]
     lines = [f"| {name} | {', '.join(widgets.plain(n.key) for n in found)} |" for name, found in rows]
     with st.expander("Is the sum needed? What others answer", expanded=False):
-        st.markdown("| | best three |\n|---|---|\n" + "\n".join(lines))
-        st.caption(
+        widgets.say("| | best three |\n|---|---|\n" + "\n".join(lines))
+        widgets.remark(
             "Where the neighbors of the last word alone give the same answer, the sum has shown nothing (Linzen 2016)."
         )
 
@@ -122,7 +122,7 @@ def take_click(clicked: str | None) -> None:
 def places_for(word: str, expression: str) -> None:
     """A button for each word of the sum, in whose place the word that is looked at is put."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption("Into the sum in place of")
+        widgets.remark("Into the sum in place of")
         for place, term in enumerate(parse(expression).terms[:MAX_PLACES]):
             st.button(
                 widgets.plain(term.word[:40]),
@@ -140,7 +140,7 @@ def around(word: str, space: str, baseline: float) -> None:
     )
     if answer is None:
         return
-    st.markdown(f"Around **{widgets.plain(word)}**:")
+    widgets.say(f"Around **{widgets.plain(word)}**:")
     clickable_list(neighbor_rows(answer.neighbors), "around", look_at, baseline)
     downloads.ranked([(n.key, n.score) for n in answer.neighbors], "around", "word", "cosine", baseline)
 
@@ -181,13 +181,13 @@ def page() -> None:
     with right:
         trail.trail_bar("analogies", near or expression)
         first = answer.neighbors[0]
-        st.markdown(f"**{widgets.plain(answer.expression)}** leads nearest to **{widgets.plain(first.key)}**")
+        widgets.say(f"**{widgets.plain(answer.expression)}** leads nearest to **{widgets.plain(first.key)}**")
         label = "score" if method in ("3cosmul", "pairdirection") else "cosine"
         baseline = widgets.explorer().space(space).baseline if label == "cosine" else math.nan
         clickable_list(neighbor_rows(answer.neighbors), "answers", look_at, baseline)
         downloads.ranked([(n.key, n.score) for n in answer.neighbors], "analogy", "word", label, baseline)
         stood = ", ".join(f"{widgets.plain(i.word)} \\#{i.rank:,} ({i.score:.3f})" for i in answer.inputs if i.rank)
-        st.caption(f"The words of the sum are left out. They would stand: {stood}. {widgets.beside(baseline)}")
+        widgets.remark(f"The words of the sum are left out. They would stand: {stood}. {widgets.beside(baseline)}")
         evidence(answer)
         if near:
             places_for(near, expression)

@@ -79,7 +79,7 @@ def picture(found: WordMap, layer: int, names: list[str], called: dict[str, str]
     )
     permalink.put("view", write_view(selected.view))
     st.session_state["contexts_selected"] = list(selected.rows)
-    st.caption(
+    widgets.remark(
         "Dots are hidden states of this layer. The diamond is the word’s static vector, a row of the model’s input "
         "table: another space, drawn on the same plane."
     )

@@ -60,7 +60,7 @@ def static_part() -> None:
         return
     opened = widgets.explorer().space(space).space
     if note:
-        st.caption(note)
+        widgets.remark(note)
     widgets.notes(answer, opened)
     if not answer.neighbors:
         st.info(f"{widgets.plain(answer.word)} is the only row of this space, so it has no neighbors.")
@@ -92,10 +92,10 @@ def ranked(answer: NeighborAnswer, opened: Space, baseline: float) -> None:
         ]
     else:
         trail_bar("neighbors", answer.word)
-        st.markdown(f"Nearest to **{widgets.plain(answer.word)}**, whatever the sentence")
+        widgets.say(f"Nearest to **{widgets.plain(answer.word)}**, whatever the sentence")
     clickable_list(rows, "nearest", look_up, baseline)
     downloads.ranked([(n.key, n.score) for n in answer.neighbors], "neighbors", "word", "cosine", baseline)
-    st.caption(widgets.beside(baseline))
+    widgets.remark(widgets.beside(baseline))
 
 
 def of_row(word: str, space: str, k: int, progress: Progress) -> tuple[NeighborAnswer, str]:
@@ -153,7 +153,7 @@ def picture(answer: NeighborAnswer, space: Space) -> None:
         state["clicked_word"] = keys[selected.clicked]
         st.rerun()
     downloads.points(points, "neighbors")
-    st.caption(
+    widgets.remark(
         "Click a point to see its own neighbors. Distances on the plane are rough; the list is from the full space."
     )
 

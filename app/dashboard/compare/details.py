@@ -32,7 +32,7 @@ def neighbors(found: MatchedMaps, row: int) -> None:
     trail.trail_bar("compare", text or labels[row].as_py())
     if text:
         st.html(f'<p class="ps-text">{widgets.marked(text, start, end)}</p>')
-    st.markdown(
+    widgets.say(
         f"**{widgets.plain(labels[row].as_py())}**: {len(stayed)} of {found.k} neighbors stayed, {len(lost)} "
         "were lost, as many gained"
     )
@@ -41,13 +41,13 @@ def neighbors(found: MatchedMaps, row: int) -> None:
     gone, come = {shift.row for shift in lost}, {shift.row for shift in gained}
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown(f"Nearest in A, {widgets.plain(found.a.name)}")
+        widgets.say(f"Nearest in A, {widgets.plain(found.a.name)}")
         notes = [
             f"− lost: rank {s.rank_b:,} in B" if s.row in gone else f"= stayed: rank {s.rank_b:,} in B" for s in in_a
         ]
         listed(found, [(s, s.cosine_a, n) for s, n in zip(in_a, notes, strict=True)], "near_a", found.a.baseline)
     with right:
-        st.markdown(f"Nearest in B, {widgets.plain(found.b.name)}")
+        widgets.say(f"Nearest in B, {widgets.plain(found.b.name)}")
         notes = [
             f"+ gained: rank {s.rank_a:,} in A" if s.row in come else f"= stayed: rank {s.rank_a:,} in A" for s in in_b
         ]
@@ -81,7 +81,7 @@ def listed(found: MatchedMaps, rows: Sequence[tuple[Shift, float, str]], key: st
         text, start, end = _place(found.a.space, shift.row)
         lines.append(ListedRow(text or labels[shift.row].as_py(), note, score, int(shift.row), (start, end)))
     clickable_list(lines, key, look_at, baseline)
-    st.caption(widgets.beside(baseline))
+    widgets.remark(widgets.beside(baseline))
 
 
 def _place(space: Space, row: int) -> tuple[str, int, int]:
@@ -105,7 +105,7 @@ def table(found: MatchedMaps, chosen: Sequence[int]) -> int | None:
     if chosen:
         rows = rows[np.isin(rows, np.array(chosen))]
     made = table_of(found, rows)
-    st.markdown(
+    widgets.say(
         f"**{len(rows):,} rows**" + (" selected" if chosen else "; choose one to see its neighbors in both spaces")
     )
     event = st.dataframe(
@@ -143,7 +143,7 @@ def table_of(found: MatchedMaps, rows: "np.typing.NDArray[np.int64]") -> pa.Tabl
 def distribution(found: MatchedMaps) -> None:
     """How many rows kept how many of their neighbors."""
     counts = np.bincount(np.round(found.overlap * found.k).astype(int), minlength=found.k + 1)
-    st.markdown("How many rows kept how many of their neighbors")
+    widgets.say("How many rows kept how many of their neighbors")
     rows = [{"stayed": kept, "rows": int(many)} for kept, many in enumerate(counts)]
     base = alt.Chart(pd.DataFrame(rows)).encode(
         x=alt.X("stayed:O", title=f"neighbors of {found.k} that stayed", axis=alt.Axis(labelAngle=0)),

@@ -23,7 +23,9 @@ def annotation_panel(choice: WordChoice, model: str, clustered: SenseClusters, l
     word = choice.word
     key = f"{word}_{model}_{layer}_{content}"  # what was written belongs to these clusters
     with st.expander("Name, merge and correct the senses"):
-        st.caption("Clusters of one name are one sense. Below, any sentence can get another one; empty leaves it out.")
+        widgets.remark(
+            "Clusters of one name are one sense. Below, any sentence can get another one; empty leaves it out."
+        )
         named = st.data_editor(
             [
                 {"cluster": number, "sense": one.name, "occurrences": len(one.rows)}
@@ -56,7 +58,7 @@ def annotation_panel(choice: WordChoice, model: str, clustered: SenseClusters, l
         }
         found = cluster_annotations(word, clustered, names, corrections)
         senses = sorted({row.label for row in found})
-        st.caption(f"{len(found)} of {len(rows)} occurrences in {len(senses)} senses")
+        widgets.remark(f"{len(found)} of {len(rows)} occurrences in {len(senses)} senses")
         offer(
             FileOffer(
                 "Annotations (JSONL)",
@@ -68,7 +70,7 @@ def annotation_panel(choice: WordChoice, model: str, clustered: SenseClusters, l
                 "Word, sense, text, start and end: what the page Measures and `polysema measure senses` read.",
             )
         )
-        st.caption("As a file: Save…, Annotations (JSONL).")
+        widgets.remark("As a file: Save…, Annotations (JSONL).")
         if choice.texts is not None:
             _column_form(choice, model, found)
 
@@ -95,4 +97,4 @@ def _column_form(choice: WordChoice, model: str, found: Sequence[LabeledWord]) -
         "choose it under Senses, color or filter by it on the map. Versions (page Data) lead back."
     )
     if missing:
-        st.caption(f"{missing:,} sentences stand in more rows than are read here; they were left out.")
+        widgets.remark(f"{missing:,} sentences stand in more rows than are read here; they were left out.")

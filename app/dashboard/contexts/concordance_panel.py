@@ -36,7 +36,7 @@ def concordance_panel(found: WordMap, choice: WordChoice, layer: int) -> None:
             return
         st.html(lines_table(answer))
         shown = len(answer.lines[:MAX_SHOWN_LINES])
-        st.caption(
+        widgets.remark(
             f"{shown} of {len(answer.lines)} lines at layer {layer}: those that mean alike stand together. The number "
             f"is the cosine with the line above; two words at random have {answer.baseline:.3f}."
         )

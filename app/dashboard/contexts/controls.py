@@ -118,7 +118,7 @@ def word_map(query: Controls, own: tuple[str, ...]) -> WordMap | None:
     work.watch(first if first.pending else wanted)
     if first.pending or first.failure is not None:
         return None
-    st.caption("Until the UMAP map is ready, the first two principal components are shown.")
+    widgets.remark("Until the UMAP map is ready, the first two principal components are shown.")
     return cast(WordMap, first.result())
 
 

@@ -68,11 +68,11 @@ def agreement(clustered: SenseClusters, layer: int) -> None:
             f" Against the marked senses: adjusted Rand index **{clustered.adjusted_rand:.2f}**, V-measure "
             f"**{clustered.v_measure:.2f}** (0 by chance, 1 the same)."
         )
-    st.markdown(said)
+    widgets.say(said)
     rows = []
     for number, cluster in enumerate(clustered.clusters, 1):
         example = clustered.texts[cluster.central]
-        st.markdown(
+        widgets.say(
             f"{number}: **{widgets.plain(cluster.name)}** ({len(cluster.rows)}), such as “{widgets.plain(example)}”"
         )
         rows += [
@@ -86,7 +86,7 @@ def table(found: WordMap, selected: Selection) -> None:
     """The sentences that are selected, or all."""
     rows = [row for row in selected.rows if row < len(found.texts)] or list(range(len(found.texts)))
     chosen = bool(selected.count) and len(rows) < len(found.texts)
-    st.markdown(
+    widgets.say(
         f"**{len(rows)} sentences selected**"
         if chosen
         else f"**{len(rows)} sentences**: click a point, or draw a lasso, to see only some"
@@ -99,7 +99,7 @@ def table(found: WordMap, selected: Selection) -> None:
     listed = [ListedRow(found.texts[row], found.senses[row], None, row, found.spans[row]) for row in rows]
     clickable_list(listed[:MAX_SHOWN_TEXTS], "sentences", choose)
     if len(rows) > MAX_SHOWN_TEXTS:
-        st.caption(f"The first {MAX_SHOWN_TEXTS} are shown; the file has all {len(rows)}.")
+        widgets.remark(f"The first {MAX_SHOWN_TEXTS} are shown; the file has all {len(rows)}.")
     downloads.numbers(
         [
             {
@@ -140,7 +140,7 @@ def like_this(found: WordMap, choice: WordChoice, layer: int, row: int) -> None:
             look_at_hit(found, layer, hit)
 
     clickable_list(occurrence_rows(others), "like_this", choose, answer.baseline)
-    st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
+    widgets.remark(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
     widgets.notes(answer)
     downloads.occurrences(others, "like_this")
 
@@ -166,7 +166,7 @@ def _like_this_in_texts(found: WordMap, choice: WordChoice, layer: int, row: int
         ListedRow(one.text, "", one.cosine, rows.get((one.text, one.start)), (one.start, one.end)) for one in others
     ]
     clickable_list(listed, "like_this", choose, answer.baseline)
-    st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
+    widgets.remark(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
     downloads.numbers([{"cosine": one.cosine, "text": one.text} for one in others], "like_this")
 
 

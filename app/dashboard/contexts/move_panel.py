@@ -24,7 +24,7 @@ STARTS = {"bank": "money -> river", "match": "tennis -> fire", "light": "heavy -
 
 def move_panel(found: WordMap, layer: int, row: int) -> None:
     """What carried the clicked occurrence away from its static vector, on an axis that is chosen."""
-    st.subheader("What moved it", anchor=False)
+    widgets.heading("What moved it")
     text, (start, end) = found.texts[row], found.spans[row]
     axis = _axis(found, row)
     if axis is None:
@@ -91,18 +91,18 @@ def move_picture(found: MoveAnswer, axis: AxisChoice, nth: int = 1) -> None:
     widgets.say(_summary(found))
     left, right = st.columns([6, 6], gap="medium")
     with left:
-        st.caption("Layer by layer: what its heads, its MLP, and its norms and biases add.")
+        widgets.remark("Layer by layer: what its heads, its MLP, and its norms and biases add.")
         downloads.chart(_layer_chart(found), f"What each layer adds to the move of {found.word}")
     with right:
-        st.caption("Word by word: what all heads together took from it.")
+        widgets.remark("Word by word: what all heads together took from it.")
         st.html(_words(found))
         for control in found.controls:
-            st.caption(
+            widgets.remark(
                 f"Control, {control.name} ({control.n}): typically {control.spread:.3f}; as large as here in "
                 f"{control.share:.0%} of them."
             )
         if found.note:
-            st.caption(widgets.plain(found.note[0].upper() + found.note[1:]) + ".")
+            widgets.remark(widgets.plain(found.note[0].upper() + found.note[1:]) + ".")
     if found.layer:
         rows = [
             {"part": p.name, "kind": p.kind, "layer": p.layer, "head": p.head, "adds": p.value} for p in found.parts

@@ -97,7 +97,7 @@ def attention_part() -> None:
         return
     part = found[0]
     if len(found) > 1:
-        st.caption(
+        widgets.remark(
             f"The text is longer than the model’s window and is read in {len(found)} overlapping windows: choose "
             "one of them."
         )

@@ -78,7 +78,7 @@ def attribution_part() -> None:
         return
     for target in (found.target, found.against):
         if target is not None and target.note:
-            st.caption(widgets.plain(target.note[0].upper() + target.note[1:]) + ".")
+            widgets.remark(widgets.plain(target.note[0].upper() + target.note[1:]) + ".")
     attribution_picture(found, name, text)
 
 
@@ -93,7 +93,7 @@ def attribution_of(name: str, text: str, word: str, against: str, at: str) -> At
 def attribution_picture(found: Attribution, name: str, text: str) -> None:
     """The largest parts as bars, all heads as a heat map, and the sum."""
     rows = [{"part": p.name, "kind": p.kind, "layer": p.layer, "head": p.head, "adds": p.value} for p in found.parts]
-    st.markdown(
+    widgets.say(
         f"The {widgets.plain(found.measure)} at **{widgets.plain(found.token)}** is **{found.score:.3f}**; the "
         f"{len(found.parts)} parts add up to **{found.total:.3f}**."
     )
@@ -111,12 +111,12 @@ def attribution_picture(found: Attribution, name: str, text: str) -> None:
     )
     left, right = st.columns([6, 6], gap="medium")
     with left:
-        st.caption("The 16 parts with the largest effect.")
+        widgets.remark("The 16 parts with the largest effect.")
         downloads.chart(bars, "The parts with the largest effect")
     with right:
         head_map(rows)
         head_list(rows, name, text)
-    st.caption("; ".join(f"{kind} {value:+.3f}" for kind, value in in_sums(rows).items()) + ".")
+    widgets.remark("; ".join(f"{kind} {value:+.3f}" for kind, value in in_sums(rows).items()) + ".")
     downloads.numbers(rows, "attribution")
     against = f", {found.against.word!r}" if found.against else ""
     widgets.python_lines(
@@ -163,7 +163,7 @@ def head_map(rows: Sequence[dict[str, Any]]) -> None:
             )
             or kinds[-1]
         )
-    st.caption("Every head: layers upwards, heads to the right.")
+    widgets.remark("Every head: layers upwards, heads to the right.")
     downloads.chart(
         maps.transform_filter(alt.datum.kind == kind).properties(
             height=max(260, min(560, 16 * int(in_heads["layer"].max()) + 180))

@@ -44,15 +44,15 @@ def deed_of(handle: ModelExplorer, text: str) -> Deed:
 def deed_picture(deed: Deed) -> None:
     """The deed token by token, with the probabilities."""
     if deed.refused:
-        st.caption(deed.refused)
+        widgets.remark(deed.refused)
         return
-    st.markdown(f"**{deed.verb}**")
+    widgets.say(f"**{deed.verb}**")
     if deed.written is not None:
         rows = [
             (step.token, [(one.token, one.probability) for one in step.candidates], step.probability)
             for step in deed.written.steps
         ]
-        st.markdown(f"“{widgets.plain(deed.written.text)}”")
+        widgets.say(f"“{widgets.plain(deed.written.text)}”")
     else:
         rows = [
             (word, [(one.word, one.probability) for one in gap.words], _own(word, found))

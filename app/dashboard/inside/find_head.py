@@ -50,7 +50,7 @@ def find_head_form(decoder: bool) -> tuple[str | None, str | None]:
 
 def find_head_part(name: str, stack: str, text: str) -> None:
     """Which heads have one word look at another, over a set of sentences."""
-    st.markdown("#### Find the head")
+    widgets.say("#### Find the head")
     pairs, more = find_head_form(choices.family_of(name) is Family.DECODER)
     texts = [text, *(line.strip() for line in (more or "").splitlines() if line.strip())]
     found = work.answer(
@@ -69,14 +69,14 @@ def find_head_part(name: str, stack: str, text: str) -> None:
     with left:
         heads = [ListedRow(f"head {head_name(s.layer, s.head)}", "", s.mean, (s.layer, s.head)) for s in top]
         clickable_list(heads, "found_heads", show, found.chance)
-        st.caption(
+        widgets.remark(
             f"Mean over {len(found.places)} places in {len({place[0] for place in found.places})} sentences. "
             f"The mark is uniform attention ({found.chance:.2f})."
         )
     with right:
         best = top[0]
         lucky = min(found.scores, key=lambda score: score.rank_at_first)
-        st.markdown(
+        widgets.say(
             f"On average **head {head_name(best.layer, best.head)}** attends there most ({best.mean:.2f}; "
             f"minimum {best.least:.2f}). "
             + (

@@ -85,23 +85,23 @@ def head_picture(found: HeadComputation, query: HeadQuery) -> None:
         (f"2. × {found.scale:.3g}{bias}, masked", np.where(found.masked, np.nan, found.scores)),
         ("3. softmax", np.where(found.masked, np.nan, found.weights)),
     )
-    st.caption(
+    widgets.remark(
         f"Head {head_name(found.layer, found.head)}: each token (a row) asks with its query, every token (a column) "
         "answers with its key. Scaled, masked and put through softmax, the products become shares that add up to 1."
     )
     for place, (title, table) in zip(st.columns(3, gap="small"), steps, strict=True):
         with place:
-            st.markdown(f"**{title}**")
+            widgets.say(f"**{title}**")
             downloads.chart(step_map(table, names), title)
     row = st.select_slider("Row", names, names[-1], key="qr", help="The token that asks.")
     at = names.index(row)
     rows = head_rows(found, at)
     st.dataframe(rows, hide_index=True, width="stretch")
-    st.caption(
+    widgets.remark(
         f"4. Each share times its value, added up, and through the output projection: a vector of length "
         f"{float(np.linalg.norm(found.written[at])):.3g} is added to the hidden state. Positions: {found.positions}."
     )
-    st.caption(
+    widgets.remark(
         "What could fool you: a large share of a value that is nearly 0 brings nothing (see the last column), and many "
         "heads put their share on the first token to do nothing at all. These steps are the model’s own: its attention "
         f"and this differ by at most {found.difference:.0e}."
@@ -160,7 +160,7 @@ def head_rows(found: HeadComputation, at: int) -> list[dict[str, object]]:
 
 def statistics_part(name: str, kind: str) -> None:
     """Which heads look at the token before, at the same token earlier, or at what followed that."""
-    st.markdown("#### What heads do over many texts")
+    widgets.say("#### What heads do over many texts")
     chosen = st.segmented_control(
         "Rank by", list(STATISTICS), default="induction", required=True, key="qs", bind="query-params"
     )
@@ -183,12 +183,12 @@ def statistics_part(name: str, kind: str) -> None:
     rows = statistic_rows(found)
     clickable_list([_listed(one, chosen or "induction") for one in found.heads[:N_SHOWN]], "ranked_heads", show_head)
     chance = "; ".join(f"{one.name} {one.chance:.2f}" for one in found.baselines if np.isfinite(one.chance))
-    st.caption(
+    widgets.remark(
         "Each number is a share of a head’s attention, the mean over all tokens that it is defined for. An induction "
         "head looks at what followed the last time, so that a text that repeats is continued (Olsson et al. 2022). "
         f"A head that looks at all tokens alike has {chance}."
     )
-    st.caption(
+    widgets.remark(
         "What could fool you: where a token repeats right away (“ha ha ha”) the three are one place. Random sequences "
         "tell them apart, but show what a head can do, not what it does in text."
     )

@@ -72,11 +72,11 @@ def lens_part() -> None:
         return
     for target in found.targets:
         if target.note:
-            st.caption(widgets.plain(target.note[0].upper() + target.note[1:]) + ".")
+            widgets.remark(widgets.plain(target.note[0].upper() + target.note[1:]) + ".")
     if found.windows > 1:
-        st.caption("The text is longer than the model’s window: each token was seen where it has most context.")
+        widgets.remark("The text is longer than the model’s window: each token was seen where it has most context.")
     if len(found.tokens) > MAX_TOKENS:
-        st.caption(f"The last {MAX_TOKENS} of {len(found.tokens)} tokens are drawn.")
+        widgets.remark(f"The last {MAX_TOKENS} of {len(found.tokens)} tokens are drawn.")
     lens_picture(found, name, text, word)
 
 
@@ -96,7 +96,7 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
     rows = lens_rows(found, first, score)
     table = pd.DataFrame(rows)
     order = [f"{p}: {shown(found.tokens[p].name)}" for p in range(first, len(found.tokens))]
-    st.caption(
+    widgets.remark(
         "Each square is the prediction at that token if the model stopped there: the best token, darker when surer."
         if not static
         else "This model has no output head, so each square is the nearest row of its table of input embeddings."
@@ -187,7 +187,7 @@ def picked_cell(found: lenses.Lens, event: object, first: int, score: str, box: 
     layer, place = int(picked.get("layer", found.steps[-1][0])), int(picked.get("place", len(found.tokens) - 1))
     step = next((s for s, (at, _) in enumerate(found.steps) if at == layer), len(found.steps) - 1)
     place = place if first <= place < len(found.tokens) else len(found.tokens) - 1
-    st.markdown(
+    widgets.say(
         f"At layer **{found.steps[step][0]}**, token **{widgets.plain(found.tokens[place].name)}** "
         "(click a square for another)"
     )
@@ -204,7 +204,7 @@ def picked_cell(found: lenses.Lens, event: object, first: int, score: str, box: 
 def followed(found: lenses.Lens, table: pd.DataFrame, word: str, score: str, last: str) -> None:
     """The rank of the followed word through the layers, at the last token."""
     own = table[table["token"] == last]
-    st.markdown(f"**{widgets.plain(word)}** through the layers, at the last token")
+    widgets.say(f"**{widgets.plain(word)}** through the layers, at the last token")
     chart = (
         alt.Chart(own)
         .mark_line(point=alt.OverlayMarkDef(color=TEAL), color=TEAL)
@@ -217,7 +217,7 @@ def followed(found: lenses.Lens, table: pd.DataFrame, word: str, score: str, las
     )
     downloads.chart(chart, "The followed word through the layers")
     end = own.iloc[-1]
-    st.caption(
+    widgets.remark(
         f"At the last layer it is number {int(end['rank']):,} with a {score} of "
         f"{float(end[f'{score} of the word']):.4f}; "
         f"it was highest at layer {int(own['layer'].iloc[int(own['rank'].to_numpy().argmin())])}."

@@ -104,7 +104,7 @@ def patching_part() -> None:
         return
     for target in (found.answer, found.against):
         if target is not None and target.note:
-            st.caption(widgets.plain(target.note[0].upper() + target.note[1:]) + ".")
+            widgets.remark(widgets.plain(target.note[0].upper() + target.note[1:]) + ".")
     patching_picture(found, query)
 
 
@@ -130,11 +130,11 @@ def patching_picture(found: Patching, query: PatchQuery) -> None:
         for layer, effects, scores in zip(found.layers, found.effects, found.scores, strict=True)
         for place, effect, score in zip(order, effects, scores, strict=True)
     ]
-    st.markdown(
+    widgets.say(
         f"The {widgets.plain(found.measure)} is **{found.clean_score:.2f}** after the clean text and "
         f"**{found.corrupted_score:.2f}** after the corrupted one."
     )
-    st.caption(
+    widgets.remark(
         "Each square: the pass over one text goes on with this one vector of the other. 0 changes nothing; 1 turns the "
         "answer into the other’s."
     )
@@ -155,8 +155,8 @@ def patching_picture(found: Patching, query: PatchQuery) -> None:
     )
     downloads.chart(squares, "The effect of patching each layer and token")
     layer, name, effect = found.best(1)[0]
-    st.markdown(f"The largest effect is **{effect:.2f}**, of layer **{layer}** at **{widgets.plain(shown(name))}**.")
-    st.caption(
+    widgets.say(f"The largest effect is **{effect:.2f}**, of layer **{layer}** at **{widgets.plain(shown(name))}**.")
+    widgets.remark(
         "What could fool you: a large effect shows where the difference passes by, not where it is computed; a small "
         "one may hide a second way that does the same work; and the answer turns only for this pair of texts. "
         "Try other "

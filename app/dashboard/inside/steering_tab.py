@@ -176,7 +176,7 @@ def steer_picture(
         (right, "After", changed.after, changed.continued_after),
     ):
         with column:
-            st.markdown(f"**{title}**")
+            widgets.say(f"**{title}**")
             rows = [ListedRow(shown(token), "", p, repr(token)) for token, p in best]
             clickable_list(rows, f"next_{title.lower()}", follow)
             st.html(f'<p class="ps-note">goes on: …{escape(continued) or "(it ends)"}</p>')
@@ -188,7 +188,7 @@ def steer_picture(
             f"**{widgets.plain(item.target.word)}** goes from {item.before:.4f} (number {item.rank_before:,}) to "
             f"{item.after:.4f} (number {item.rank_after:,})."
         )
-    st.markdown(" ".join(said))
+    widgets.say(" ".join(said))
     rows = [
         {
             "layer": layer,
@@ -217,6 +217,6 @@ def steer_picture(
         .encode(x="strength:Q")
     )
     what = f"The probability of {widgets.plain(word)}" if word else "How far the next word is from the unsteered one"
-    st.caption(f"{what} at other strengths, at layer {layer}; the dashed line is yours.")
+    widgets.remark(f"{what} at other strengths, at layer {layer}; the dashed line is yours.")
     downloads.chart((line + here).properties(height=200), "What is followed at each strength")
     downloads.numbers(rows, "steering")

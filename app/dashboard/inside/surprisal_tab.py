@@ -82,7 +82,7 @@ def surprisal_of(
 
 def surprisal_picture(found: Surprisal, name: str, method: str, target: str | None) -> None:
     """The text in colors, a table, and what it says and doesn't say."""
-    st.caption(
+    widgets.remark(
         "The stronger the color, the more bits of surprise: 1 bit for a coin flip, 10 for one of a thousand. "
         "Point at a "
         "token for what the model had expected."
@@ -93,7 +93,7 @@ def surprisal_picture(found: Surprisal, name: str, method: str, target: str | No
     one.metric("Bits a token", f"{found.bits_per_token:.2f}")
     two.metric(perplexity, f"{found.perplexity:.1f}")
     three.metric("Log-probability", f"{found.log_probability:.1f}")
-    st.caption(
+    widgets.remark(
         "What could fool you: sums grow with length, so compare texts of as many tokens; perplexities of models with "
         "other tokenizers, or of the two kinds of model, don't compare; and a decoder has nothing before the first "
         "token, which stays without a number."

@@ -99,18 +99,18 @@ def draw(found: LessonResult, key: str) -> None:
     shown: FeatureShift = found.shown
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**What each layer adds to the score**")
+        widgets.say("**What each layer adds to the score**")
         downloads.chart(_added_bars(shown), "What attention and the MLP of each layer add")
     with right:
-        st.markdown("**Its rank on the way through the layers**")
+        widgets.say("**Its rank on the way through the layers**")
         downloads.chart(_rank_lines(shown), "The rank of the word, layer by layer")
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**What it would say next**")
+        widgets.say("**What it would say next**")
         widgets.bars(shown.best, "token", label="prob.")
         downloads.ranked(shown.best, f"{key}_next", "token", "probability")
     with right:
-        st.markdown(f"**“{widgets.plain(shown.word)}” after other texts**")
+        widgets.say(f"**“{widgets.plain(shown.word)}” after other texts**")
         rows = [(f"{text} … (first: {top})", p) for text, p, _, top in shown.controls]
         widgets.bars(rows, "text", label="prob.")
         downloads.numbers(

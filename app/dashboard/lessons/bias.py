@@ -163,15 +163,17 @@ def draw(found: LessonResult, key: str) -> None:
     )
     left, right = st.columns([6, 6], gap="medium")
     with left:
-        st.markdown("**Words on the axis**")
+        widgets.say("**Words on the axis**")
         downloads.chart(
             (dots + zero).properties(height=max(160, 24 * len(order) + 40)),
             "Each word’s place between the two ends of the axis",
         )
     with right:
-        st.markdown("**The two lists of the test**")
+        widgets.say("**The two lists of the test**")
         downloads.chart(
             (strip + zero.encode(x="place:Q")).properties(height=150),
             "The words of the two lists, each a tick at its association",
         )
-        st.caption("Each tick is a word (hover it). The further apart the two rows of ticks, the larger the effect.")
+        widgets.remark(
+            "Each tick is a word (hover it). The further apart the two rows of ticks, the larger the effect."
+        )

@@ -258,6 +258,6 @@ def draw(found: LessonResult, key: str) -> None:
         background = "<defs>", '<rect width="100%" height="100%" fill="#fff"/><defs>'
         downloads.picture(lambda: svg.replace("currentColor", downloads.INK).replace(*background), f"{key}_drawing")
     with right:
-        st.markdown("**Where the parameters are**")
+        widgets.say("**Where the parameters are**")
         rows = [(f"{row['part']} ({row['parameters']:,})", float(row["share"])) for row in found.rows]
         widgets.bars(rows, "part", label="share")

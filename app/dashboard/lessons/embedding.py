@@ -134,10 +134,10 @@ def draw(found: LessonResult, key: str) -> None:
     drawn = lines(base, "pair", names).properties(height=320)
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**How much of the row is left, layer by layer**")
+        widgets.say("**How much of the row is left, layer by layer**")
         downloads.chart(drawn, "Cosine of the table’s row with the hidden state, layer by layer")
     with right:
-        st.markdown("**Texts found by the whole text’s vector**")
+        widgets.say("**Texts found by the whole text’s vector**")
         widgets.bars(texts, "text")
         downloads.ranked(texts, f"{key}_texts", "text", "cosine")
-        st.caption(f"All of them are {int(dim)} numbers wide: the width doesn’t tell you which kind you have.")
+        widgets.remark(f"All of them are {int(dim)} numbers wide: the width doesn’t tell you which kind you have.")

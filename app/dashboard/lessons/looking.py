@@ -202,8 +202,8 @@ def draw(found: LessonResult, key: str) -> None:
     columns = st.columns(2, gap="medium")
     for number, change in enumerate(found.shown):
         with columns[number % 2]:
-            st.markdown(f"**{widgets.plain(change.name[0].upper() + change.name[1:])}**")
-            st.caption(f"{change.what[0].upper()}{change.what[1:]}. Before it:")
+            widgets.say(f"**{widgets.plain(change.name[0].upper() + change.name[1:])}**")
+            widgets.remark(f"{change.what[0].upper()}{change.what[1:]}. Before it:")
             chips(
                 [
                     (

@@ -143,8 +143,8 @@ def draw(found: LessonResult, key: str) -> None:
     columns = st.columns(2, gap="medium")
     for column, title, start, one in zip(columns, shown.titles, shown.starts, shown.written, strict=True):
         with column:
-            st.markdown(f"**{title}**")
-            st.caption(f"{widgets.plain(start)} …")
+            widgets.say(f"**{title}**")
+            widgets.remark(f"{widgets.plain(start)} …")
             chips(
                 [
                     (visible(token), f"{p:.0%}", "a" if p >= 0.5 else "b" if p >= 0.1 else "off")
@@ -155,8 +155,8 @@ def draw(found: LessonResult, key: str) -> None:
                 f"{key}_{title}_written",
             )
             if one.others:
-                st.markdown("What it could have begun with")
+                widgets.say("What it could have begun with")
                 first = [(visible(token), p) for token, p in one.others[0]]
                 widgets.bars(first, "token", label="prob.")
                 downloads.ranked(first, f"{key}_{title}", "token", "probability")
-    st.caption("Boxes: green 50 % and more, orange 10 to 50 %, dashed below 10 %; the number says it too.")
+    widgets.remark("Boxes: green 50 % and more, orange 10 to 50 %, dashed below 10 %; the number says it too.")

@@ -93,12 +93,12 @@ def draw(found: LessonResult, key: str) -> None:
     rows, baseline, sides, names, space = found.shown
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**Its nearest words**")
+        widgets.say("**Its nearest words**")
         listed = [ListedRow(word, "", score, word) for word, score in rows]
         clickable_list(listed, f"{key}_near", neighbors_in(space), baseline)
         downloads.ranked(rows, f"{key}_nearest", "word", "cosine", baseline)
     with right:
-        st.markdown("**Its two meanings**")
+        widgets.say("**Its two meanings**")
         both = [ListedRow(name, "", side.cosine, name) for name, side in zip(names, sides, strict=True)]
         clickable_list(both, f"{key}_meanings", neighbors_in(space), baseline)
-        st.caption(widgets.beside(baseline))
+        widgets.remark(widgets.beside(baseline))

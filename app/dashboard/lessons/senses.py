@@ -180,7 +180,7 @@ def draw(found: LessonResult, key: str) -> None:
             "Cosine of the occurrences, layer by layer, beside that of random words",
         )
     with right:
-        st.markdown(f"**At layer {layer}**")
+        widgets.say(f"**At layer {layer}**")
         widgets.sentences(
             [
                 (

@@ -179,16 +179,16 @@ def draw(found: LessonResult, key: str) -> None:
     shown: SentenceReading = found.shown
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**All heads, in the mean**")
+        widgets.say("**All heads, in the mean**")
         rows = sorted(shown.attended, key=lambda item: -item[1])
         widgets.bars(rows, "looks at", label="share")
         downloads.ranked(rows, f"{key}_looks", "looks at", "share")
     with right:
-        st.markdown("**The heads that look there most**")
+        widgets.say("**The heads that look there most**")
         heads_found = shown.ranking.scores[: max(5, len(rows))]
         listed = [ListedRow(head_name(s.layer, s.head), "", s.mean, (s.layer, s.head)) for s in heads_found]
         clickable_list(listed, f"{key}_best_heads", lambda place: _show_head(shown, place), shown.ranking.chance)
-        st.caption("The mean over the sentences. The mark is what a head gives that looks at all words alike.")
+        widgets.remark("The mean over the sentences. The mark is what a head gives that looks at all words alike.")
     best, part = shown.ranking.scores[0], shown.part
     n_heads = part.weights.shape[1]
     component = f"{key}_{shown.model}_heads"
@@ -202,7 +202,7 @@ def draw(found: LessonResult, key: str) -> None:
     layer, head = st.session_state.get(chosen_key, (best.layer, best.head))
     if layer not in part.layers or not 1 <= head <= n_heads:
         layer, head = best.layer, best.head
-    st.markdown(f"**Layer {layer}, head {head}** (choose another in the grid; hover a word to see where it looks)")
+    widgets.say(f"**Layer {layer}, head {head}** (choose another in the grid; hover a word to see where it looks)")
     names = [unit.name for unit in part.rows]
     drawn = Heads(part.weights, part.layers, names, names, part.forbidden)
     heads(

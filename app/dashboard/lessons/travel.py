@@ -159,9 +159,9 @@ def draw(found: LessonResult, key: str) -> None:
         listed = [ListedRow(word, "", score, word) for word, score in rows]
         clickable_list(listed, f"{key}_answers", neighbors_in(name), baseline)
         downloads.ranked(rows, f"{key}_answers", "word", "cosine", baseline)
-        st.caption(f"{widgets.beside(baseline)} A click asks for a word’s own neighbors.")
+        widgets.remark(f"{widgets.beside(baseline)} A click asks for a word’s own neighbors.")
     if others:
-        st.markdown("**Other sums, in the same vectors**")
+        widgets.say("**Other sums, in the same vectors**")
         table(
             ["sum", "expected", "best three", ""],
             [

@@ -141,14 +141,14 @@ def draw(found: LessonResult, key: str) -> None:
     line = base.mark_line(color=TEAL, point=alt.OverlayMarkDef(color=TEAL, size=60))
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown("**Does the beginning reach the end?**")
+        widgets.say("**Does the beginning reach the end?**")
         downloads.chart(
             (line + rule + name).properties(height=270), "How much the last word changes, by the length of the text"
         )
     if not windows:
         return
     with right:
-        st.markdown(f"**How the longest text ({rows[-1]['tokens']} tokens) is read**")
+        widgets.say(f"**How the longest text ({rows[-1]['tokens']} tokens) is read**")
         frame = pd.DataFrame([{"window": f"window {i}", "from": a, "to": b} for i, (a, b) in enumerate(windows, 1)])
         bars = (
             alt.Chart(frame)
@@ -167,6 +167,6 @@ def draw(found: LessonResult, key: str) -> None:
         downloads.chart(
             (bars + ends).properties(height=60 + 34 * len(windows)), "The windows in which the text is read"
         )
-        st.caption(
+        widgets.remark(
             "Gray lines: the beginning and the end of the text. No window holds both, so nothing can pass between them."
         )

@@ -86,7 +86,7 @@ def column_panel(found: SpaceMap, where: str) -> None:
     maps = widgets.explorer().maps
     names = [chart.column for chart in maps.columns(found).charts]
     if not names:
-        st.caption("No column of this space has few values or numbers that a chart could show.")
+        widgets.remark("No column of this space has few values or numbers that a chart could show.")
         return
     chosen = st.multiselect(
         "Charts of",
@@ -133,7 +133,7 @@ def _checked(text: str, found: SpaceMap) -> MapCondition:
 def _tell(made: MapCondition, n: int) -> None:
     assert made.mask is not None
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(f"{int(made.mask.sum()):,} of {n:,} points pass: {widgets.plain(made.text)}")
+        widgets.remark(f"{int(made.mask.sum()):,} of {n:,} points pass: {widgets.plain(made.text)}")
         st.button("Take it off", key="mwhere_off", on_click=_take_off, help="Show all points in color again.")
 
 

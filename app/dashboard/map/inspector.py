@@ -65,7 +65,7 @@ def inspector(
         st.html(
             f'<p class="ps-text">{widgets.marked(text, *point_colors.mark(text, row.get("start"), row.get("end")))}</p>'
         )
-    st.markdown(f"**{widgets.plain(name)}**" + (f" · row {focus + 1:,}" if focus < n else " · placed by you"))
+    widgets.say(f"**{widgets.plain(name)}**" + (f" · row {focus + 1:,}" if focus < n else " · placed by you"))
     kept = (
         f"{near.kept:.0%} of its nearest that are shown are among its nearest on the map. "
         if not np.isnan(near.kept)
@@ -76,7 +76,7 @@ def inspector(
         for key, value in row.items()
         if key not in ("text", "text_id", "start", "end", "word", "layer") and value not in (None, "")
     )
-    st.caption(widgets.plain(kept + more))
+    widgets.remark(widgets.plain(kept + more))
     listed = near.in_space if by == IN_SPACE else near.on_map
     baseline = widgets.explorer().space(space).baseline
     clickable_list(
@@ -85,7 +85,7 @@ def inspector(
         go_to,
         baseline,
     )
-    st.caption(widgets.beside(baseline))
+    widgets.remark(widgets.beside(baseline))
     downloads.numbers(lambda: _neighbor_rows(near, baseline), "map-neighbors", "Neighbors (CSV)")
     if focus < n:
         go_on(space, name, row)
@@ -169,7 +169,7 @@ def selection_table(found: SpaceMap, own: Sequence[PlacedPoint], selected: Selec
     """Every selected row with all that is known of it; all rows where none is selected."""
     n = len(found.space)
     rows = np.array(selected.rows, np.int64) if selected.count else np.arange(n + len(own))
-    st.markdown(
+    widgets.say(
         f"**{selected.count:,} of {n + len(own):,} points selected**"
         if selected.count
         else f"**{n + len(own):,} points**: click one, or draw a lasso or a box, to see only some"

@@ -52,8 +52,8 @@ def show_answers(found: Sequence[Neighbor], space: Space, n: int) -> None:
     if not text:
         return
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"Nearest to **{widgets.plain(text)}**")
+        widgets.say(f"Nearest to **{widgets.plain(text)}**")
         st.button("Close", key="map_question_close", on_click=lambda: st.session_state.pop("map_question", None))
-    st.caption(f"Read by {widgets.plain(own_points.reader_of(space))}.")
+    widgets.remark(f"Read by {widgets.plain(own_points.reader_of(space))}.")
     rows = [(one.row, one.key, one.score, "" if one.row < n else "not among the points shown") for one in found]
     clickable_list(listed_rows(space, rows, n), "meant", go_to, widgets.explorer().space(space).baseline)

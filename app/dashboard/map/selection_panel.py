@@ -34,7 +34,7 @@ def selection_panel(query: MapQuestion, space: Space, found: SpaceMap, selected:
     n = len(found.space)
     rows = tuple(row for row in selected.rows if row < n)
     if not rows:
-        st.caption("Nothing is selected: click a point or a name in the legend, or draw a lasso or a box.")
+        widgets.remark("Nothing is selected: click a point or a name in the legend, or draw a lasso or a box.")
         return
     wish = st.session_state.get("map_wish")
     _name_form(query, space, rows, opened=wish == "name")
@@ -50,8 +50,8 @@ def selection_panel(query: MapQuestion, space: Space, found: SpaceMap, selected:
 
 def _show(typical: TypicalRows, space: Space, n: int) -> None:
     """The selection beside the rest."""
-    st.markdown(f"**{typical.n:,} of {typical.of:,} rows beside the rest**")
-    st.caption(
+    widgets.say(f"**{typical.n:,} of {typical.of:,} rows beside the rest**")
+    widgets.remark(
         f"Mean cosine to the selection's mean: {typical.inside:.3f} of its rows, {typical.outside:.3f} of the rest."
     )
     if typical.words:
@@ -83,7 +83,7 @@ def _show(typical: TypicalRows, space: Space, n: int) -> None:
             alt="Values of columns and how many rows have them here and in the rest",
             key="map_typical_values",
         )
-    st.markdown("**Nearest to its mean**")
+    widgets.say("**Nearest to its mean**")
     nearest = [(one.row, one.key, one.score, "") for one in typical.nearest]
     clickable_list(listed_rows(space, nearest, n), "mean", go_to, widgets.explorer().space(space).baseline)
 
@@ -154,7 +154,7 @@ def _name_form(query: MapQuestion, space: Space, rows: tuple[int, ...], opened: 
     folder = query.name.partition("/")[0]
     with st.expander("Name as a set", expanded=opened):
         if folder not in widgets.shelf().names() or query.name.endswith(choices.HIDDEN_SPACES):
-            st.caption("Sets are kept in a column of a collection: save the selection as a collection first.")
+            widgets.remark("Sets are kept in a column of a collection: save the selection as a collection first.")
             return
         with st.form("map_name", border=False):
             tag = st.text_input("Name of the set", key="map_tag", max_chars=64, placeholder="my set")

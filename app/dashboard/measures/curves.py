@@ -27,7 +27,7 @@ def curves(found: Report, measurement: Measurement) -> None:
     shown = shown or names[0]
     table = curve_table(found, measurement.curves[shown])
     downloads.chart(curve_chart(table, shown), f"{shown} at each layer of {', '.join(dict.fromkeys(table[SERIES]))}")
-    st.caption(widgets.plain(found.protocol))
+    widgets.remark(widgets.plain(found.protocol))
     rows = [_rounded(row) for row in to_json(found)["rows"]]
     with st.expander("Numbers"):
         st.dataframe(rows, hide_index=True, width="stretch")

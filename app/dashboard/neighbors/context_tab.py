@@ -145,11 +145,11 @@ def occurrence_answer(answer: OccurrenceAnswer, model: str) -> None:
         )
         clickable_list(occurrence_rows(answer.hits), "found", look_up_occurrence, answer.baseline)
         downloads.occurrences(answer.hits, "occurrences", {"random pair": answer.baseline})
-        st.caption(
+        widgets.remark(
             f"Two words taken at random have cosine {answer.baseline:.3f} at this layer: read the numbers beside that."
         )
     with right:
-        st.markdown(f"The same word's **static** vector in {widgets.plain(model)} is nearest to")
+        widgets.say(f"The same word's **static** vector in {widgets.plain(model)} is nearest to")
         baseline = widgets.explorer().space(model).baseline
 
         def look_up_here(word: object) -> None:
@@ -157,7 +157,7 @@ def occurrence_answer(answer: OccurrenceAnswer, model: str) -> None:
 
         clickable_list(neighbor_rows(answer.static), "static", look_up_here, baseline)
         downloads.ranked([(n.key, n.score) for n in answer.static], "static", "word", "cosine", baseline)
-        st.caption(
+        widgets.remark(
             "The static vector knows no sentence: it stays the same whatever stands around the word. "
             f"{widgets.beside(baseline)}"
         )

@@ -8,6 +8,7 @@ from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import model_box
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.trail import neighbors_in
+from polysema.app.dashboard.writing.next_sentence_part import next_sentence_part
 from polysema.core.inside.fill_mask import FilledMask
 from polysema.core.model.catalog import READABLE
 from polysema.core.progress import Progress
@@ -45,7 +46,7 @@ def fill_part() -> None:
     for number, gap in enumerate(found.gaps, 1):
         left, right = st.columns([7, 5], gap="medium")
         with left:
-            st.markdown(f"**Gap {number}**, by both sides of it" if len(found.gaps) > 1 else "**By both sides of it**")
+            widgets.say(f"**Gap {number}**, by both sides of it" if len(found.gaps) > 1 else "**By both sides of it**")
             rows = [
                 ListedRow(
                     one.word, " + ".join(one.pieces) if len(one.pieces) > 1 else "", one.probability, one.word.lower()
@@ -55,11 +56,11 @@ def fill_part() -> None:
             clickable_list(rows, f"gap_{number}", neighbors_in(found.space))
         with right:
             if gap.neighbors:
-                st.markdown(f"**Static neighbors of {widgets.plain(gap.words[0].word)}**, whatever the sentence")
+                widgets.say(f"**Static neighbors of {widgets.plain(gap.words[0].word)}**, whatever the sentence")
                 near = [ListedRow(word, "", score, word) for word, score in gap.neighbors]
                 clickable_list(near, f"gap_near_{number}", neighbors_in(found.space))
-                st.caption(f"In {widgets.plain(found.space)}: the same in every sentence, near the river or not.")
-    st.caption(
+                widgets.remark(f"In {widgets.plain(found.space)}: the same in every sentence, near the river or not.")
+    widgets.remark(
         "This is what BERT was trained on. A word of several pieces counts by all of them from left to right; "
         "what could fool you: words of one, two and three pieces are looked for separately, so that "
         "their probabilities together may be more than 1."
@@ -76,6 +77,7 @@ def fill_part() -> None:
         "for word in found.gaps[0].words:\n    print(word.word, word.probability)",
         "The log-probabilities of a word’s pieces add up, each with those behind it hidden (Kauf and Ivanova 2023).",
     )
+    next_sentence_part(name, widgets.explorer().model(name).internals.on_torch())
 
 
 def _filled(name: str, text: str, progress: Progress) -> FilledMask:

@@ -10,7 +10,9 @@ import streamlit as st
 
 from polysema.app.dashboard import widgets
 from polysema.app.dashboard.clickable import ListedRow, clickable_list
+from polysema.app.dashboard.downloads import chart_svg
 from polysema.app.dashboard.inside.controls import AMBER, TEAL, shown
+from polysema.app.dashboard.sharing import page_record
 from polysema.core.inside.generation_results import GeneratedText, GenerationStep
 
 MAX_COLUMNS = 40  # steps drawn at once
@@ -79,6 +81,7 @@ def candidate_chart(found: GeneratedText, key: str) -> tuple[int, int] | None:
         .properties(height=70)
     )
     st.altair_chart(bits, width="stretch", alt="The entropy of each step in bits")
+    page_record.picture(lambda: chart_svg(bits & (squares + names)), "candidates", "The candidates of each step")
     event = st.altair_chart(
         squares + names,
         width="stretch",
@@ -104,9 +107,11 @@ def lit_source(found: GeneratedText, step: int) -> None:
         for one in found.steps
     )
     left, right = st.columns(2, gap="medium")
-    left.markdown("**Source**, lit by the cross-attention of the marked word")
+    with left:
+        widgets.say("**Source**, lit by the cross-attention of the marked word")
     left.html(f'<div class="ps-lit" style="line-height:2.2">{source}</div>')
-    right.markdown("**Written**")
+    with right:
+        widgets.say("**Written**")
     right.html(f'<div class="ps-lit" style="line-height:2.2;white-space:pre-wrap">{target}</div>')
 
 
@@ -137,7 +142,7 @@ def look_chart(found: GeneratedText) -> alt.LayerChart:
 
 def step_bars(step: GenerationStep, drawn: bool, key: str) -> int | None:
     """The candidates of one step as bars; the id of the one that was clicked, from which the text goes on."""
-    st.markdown(
+    widgets.say(
         f"**Step {step.number}**: {widgets.plain(shown(step.token))}, number {step.rank:,} by its probability "
         f"{step.probability:.3f}; entropy {step.entropy:.2f} bits"
     )

@@ -1,18 +1,19 @@
 """The part Write of the page Writing: a text written step by step, and a tree of other texts."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
-from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.drawing import drawing
 from polysema.app.dashboard.inside.controls import model_box, preferred
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.sharing import page_record
 from polysema.app.dashboard.writing.beam_drawing import beams_svg
 from polysema.app.dashboard.writing.branches import Branches, branches_of, keep_branches
 from polysema.app.dashboard.writing.inside_part import inside_part
+from polysema.app.dashboard.writing.live_text import N_CANDIDATES, Written, written
 from polysema.app.dashboard.writing.step_charts import (
     candidate_chart,
     candidate_rows,
@@ -24,22 +25,11 @@ from polysema.app.dashboard.writing.step_charts import (
 )
 from polysema.core.inside.generation_results import DecodingOptions, GeneratedText, GenerationStep
 from polysema.core.model.catalog import READABLE
-from polysema.core.progress import Progress
 from polysema.core.space.space import Family
 
 GREEDY, BEAMS, DRAWN = "most probable", "beam search", "drawn"
 WAYS = (GREEDY, BEAMS, DRAWN)
 STARTS = {"texts": "The river bank was", "sentences": "The bank of the river is muddy.", "letters": "phone"}
-N_CANDIDATES = 8
-
-
-class Written(NamedTuple):
-    """The request: the model, the text, how many tokens, and how they are chosen."""
-
-    model: str
-    text: str
-    n: int
-    options: DecodingOptions
 
 
 def write_part() -> None:
@@ -58,24 +48,24 @@ def write_part() -> None:
     st.session_state["writing_tree"] = key
     branches = branches_of(key)
     how = replace(wanted.options, prefix=branches.prefix)
-    found = work.answer(
-        ("write", wanted.model, wanted.text, wanted.n, how), lambda progress: _written(wanted, how, progress)
-    )
-    if found is None:
+    two = choices.family_of(wanted.model) is Family.ENCODER_DECODER
+    answer = written(wanted._replace(options=how), not two)
+    if answer is None:
         return
-    if isinstance(found, GeneratedText) and not found.steps:
+    found = answer.text
+    if not found.steps:
         st.info(f"{wanted.model} writes nothing after this text.")
         return
-    two = choices.family_of(wanted.model) is Family.ENCODER_DECODER
     st.html(text_html(wanted.text, found.steps, not two))
-    st.caption(
+    page_record.text(f"{widgets.plain(wanted.text)}{' → ' if two else ''}**{widgets.plain(found.text)}**")
+    widgets.remark(
         "The stronger the color, the less probable the token was; underlined ones were chosen by hand. "
         + ("The model ended the text itself." if found.ended else f"It stopped after {len(found.steps)} tokens.")
     )
     _tree(key, branches, found)
     _steps(key, branches, found, wanted)
-    if any(step.beams for step in found.steps) or found.hypotheses:
-        _beams(wanted, how)
+    if found.hypotheses:
+        _beams(found, answer.steps)
     inside_part(wanted.model, wanted.text, found)
     downloads.numbers(candidate_rows(found, 0), "writing")
     _lines(wanted, how)
@@ -152,11 +142,6 @@ def _drawing() -> DecodingOptions:
     return DecodingOptions(True, float(heat), int(top_k), float(top_p), float(min_p) or None, seed=int(seed))
 
 
-def _written(wanted: Written, how: DecodingOptions, progress: Progress) -> GeneratedText:
-    widgets.check_length(wanted.text)
-    return widgets.explorer().model(wanted.model).generate(wanted.text, wanted.n, N_CANDIDATES, how, progress)
-
-
 def _tree(key: str, branches: Branches, found: GeneratedText) -> None:
     """The branches that were made, one of them shown."""
     if len(branches.prefixes) == 1:
@@ -180,7 +165,7 @@ def _tree(key: str, branches: Branches, found: GeneratedText) -> None:
 
 def _steps(key: str, branches: Branches, found: GeneratedText, wanted: Written) -> None:
     """Every step's candidates, one step's as bars, and another token to go on from."""
-    st.markdown("**Step by step.** Click another token in any column, and the text goes on from there.")
+    widgets.say("**Step by step.** Click another token in any column, and the text goes on from there.")
     taken = candidate_chart(found, f"candidates_{hash((found.ids, wanted.model))}")
     labels = [step_label(step) for step in found.steps]
     last = labels[min(len(branches.prefix), len(labels) - 1)]
@@ -207,37 +192,28 @@ def _steps(key: str, branches: Branches, found: GeneratedText, wanted: Written) 
 def _entropy_note(found: GeneratedText) -> None:
     open_steps: list[GenerationStep] = sorted(found.steps, key=lambda step: -step.entropy)[:3]
     named = ", ".join(f"{widgets.plain(step_label(step))} ({step.entropy:.1f} bits)" for step in open_steps)
-    st.markdown(
+    widgets.say(
         f"Most open were the steps {named}: 1 bit is a coin flip, 10 bits are as open as a thousand equal tokens.\n\n"
         "What could fool you: a probability is the model’s, given all that stands before, the tokens you chose "
         "included. It says what is usual in what the model has read, not what is true."
     )
 
 
-def _beams(wanted: Written, how: DecodingOptions) -> None:
+def _beams(found: GeneratedText, steps: Sequence[GenerationStep]) -> None:
     """The beams of every step as a tree, and the texts they came to."""
-    steps, found = work.answer(
-        ("beams", wanted.model, wanted.text, wanted.n, how), lambda progress: _beam_steps(wanted, how)
-    ) or ([], None)
-    if found is None:
-        return
-    st.markdown("**The beams.** Each column is a step, best first; the text that won is marked.")
-    drawing(beams_svg(steps, found.ids), key=f"beams_{hash(found.ids)}")
+    widgets.say("**The beams.** Each column is a step, best first; the text that won is marked.")
+    svg = beams_svg(steps, found.ids)
+    drawing(svg, key=f"beams_{hash(found.ids)}")
+    page_record.picture(lambda: svg, "beams", "The beams of each step")
     rows = [
         {"text": one.text, "score": round(one.score, 4), "tokens": len(one.ids), "ended": one.ended}
         for one in found.hypotheses
     ]
     st.dataframe(rows, hide_index=True, width="stretch")
-    st.caption(
+    page_record.numbers(rows, "beams")
+    widgets.remark(
         "A score is the log-probability of the text over its number of tokens: without that, shorter texts would win."
     )
-
-
-def _beam_steps(wanted: Written, how: DecodingOptions) -> tuple[list[GenerationStep], GeneratedText]:
-    generation = widgets.explorer().model(wanted.model).generation
-    *steps, found = generation.stream(wanted.text, wanted.n, N_CANDIDATES, how)
-    assert isinstance(found, GeneratedText)
-    return [step for step in steps if isinstance(step, GenerationStep)], found
 
 
 def _lines(wanted: Written, how: DecodingOptions) -> None:

@@ -1,6 +1,6 @@
 """Questions about what a model writes and fills, and their answers."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -71,8 +71,9 @@ class FillMaskRequest(RequestModel):
     model: Name = "bert-tiny-en"
     k: int = Field(default=10, ge=1, le=1_000_000)
     max_pieces: Annotated[int, Field(ge=1, le=5)] = 3
-    space: SpaceName | None = Field(
-        default=None, description="Where the static neighbors of the best word are from. None: GloVe where it is here."
+    space: SpaceName | Literal[""] | None = Field(
+        default=None,
+        description="Where the static neighbors of the best word are from. None: GloVe where it is here; empty: none.",
     )
 
 
