@@ -32,7 +32,7 @@ def annotated_values(contexts: SpaceContexts, annotations: Sequence[LabeledWord]
     senses: dict[str, list[str]] = {}
     missing = 0
     for one in annotations:
-        key = places.get((one.text, one.start))
+        key = None if one.start is None else places.get((one.text, one.start))
         if key is None:
             missing += 1
             continue

@@ -124,8 +124,9 @@ class ContextExplorer:
             itself = (given[number], place.span.start)
             same = [row for row in order.tolist() if (cloud.texts[row], cloud.spans[row][0]) != itself]
             near = tuple(
-                NearOccurrence(row, cloud.texts[row], *cloud.spans[row], labels[row], float(scores[number, row]))
+                NearOccurrence(row, cloud.texts[row], start, end, labels[row], float(scores[number, row]))
                 for row in same[:k]
+                for start, end in (cloud.spans[row],)
             )
             label, votes = _majority([one.label for one in near])
             span = place.span

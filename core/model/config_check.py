@@ -34,7 +34,7 @@ def read_config(place: str, **options: str | bool) -> "PretrainedConfig":
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(place, trust_remote_code=False, **options)  # type: ignore[no-any-return]
+        return AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, StrictDataclassError) as error:
         raise ValueError(first_words(error)) from None
 

@@ -153,7 +153,7 @@ class Manifest:
         """The version after this one."""
         made = datetime.now(UTC).isoformat(timespec="milliseconds")
         parent = self.sha256 or hashlib.sha256(self.sealed()).hexdigest()
-        own = {"version": self.version + 1, "parent": parent, "what": what, "made": made, "sha256": ""}
+        own: dict[str, Any] = {"version": self.version + 1, "parent": parent, "what": what, "made": made, "sha256": ""}
         return replace(self, **(own | changes))
 
     def sealed(self) -> bytes:

@@ -189,7 +189,7 @@ def steer_picture(
             f"{item.after:.4f} (number {item.rank_after:,})."
         )
     widgets.say(" ".join(said))
-    rows = [
+    strengths = [
         {
             "layer": layer,
             "strength": row.strength,
@@ -201,7 +201,7 @@ def steer_picture(
         for row in table
     ]
     field = f"p({word})" if word else "divergence"
-    frame = pd.DataFrame([{"strength": row["strength"], "value": row[field], "best": row["best"]} for row in rows])
+    frame = pd.DataFrame([{"strength": row["strength"], "value": row[field], "best": row["best"]} for row in strengths])
     line = (
         alt.Chart(frame)
         .mark_line(point=alt.OverlayMarkDef(color=TEAL), color=TEAL)
@@ -219,4 +219,4 @@ def steer_picture(
     what = f"The probability of {widgets.plain(word)}" if word else "How far the next word is from the unsteered one"
     widgets.remark(f"{what} at other strengths, at layer {layer}; the dashed line is yours.")
     downloads.chart((line + here).properties(height=200), "What is followed at each strength")
-    downloads.numbers(rows, "steering")
+    downloads.numbers(strengths, "steering")

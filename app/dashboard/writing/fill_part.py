@@ -65,12 +65,12 @@ def fill_part() -> None:
         "what could fool you: words of one, two and three pieces are looked for separately, so that "
         "their probabilities together may be more than 1."
     )
-    rows = [
+    words = [
         {"gap": number, "word": one.word, "probability": one.probability, "text": one.text}
         for number, gap in enumerate(found.gaps, 1)
         for one in gap.words
     ]
-    downloads.numbers(rows, "fill")
+    downloads.numbers(words, "fill")
     widgets.python_lines(
         "from polysema import Explorer\n\n"
         f"found = Explorer().model({name!r}).generation.fill({text!r})\n"
