@@ -93,7 +93,7 @@ def occurrences(word: str, space: str, label: str, k: int, form: str, output: st
 @click.argument("sentences", nargs=-1, required=True)
 @model_option
 @layer_option
-@click.option("-k", "k", type=int, default=5, show_default=True, help="How many of the nearest are asked.")
+@click.option("-k", "k", type=int, default=5, show_default=True, help="How many of the nearest decide.")
 @by_option
 @texts_options
 @format_option
@@ -143,7 +143,7 @@ def axis(
 ) -> None:
     """Print where each occurrence of WORD lies on the axis between two senses: -1 is the mean of one, 1 of the other.
 
-    Each is held out of the means that it is measured by; labels at random show what chance separates.
+    Each is left out of the means that it is measured by; labels at random show what chance separates.
     """
     from polysema.app.explorer import Explorer
 
@@ -155,7 +155,7 @@ def axis(
     ]
     notes = [
         f"{found.ends[0]} ({found.counts[0]}) against {found.ends[1]} ({found.counts[1]}): {found.accuracy:.1%} on "
-        f"their own side, held out; labels at random {found.shuffled:.1%} (p = {found.p_value:.3f})"
+        f"their own side, each left out; labels at random {found.shuffled:.1%} (p = {found.p_value:.3f})"
     ]
     if found.made_of_vectors:
         notes.append("the groups are clusters of these very vectors, so they lie apart by construction")

@@ -1,4 +1,4 @@
-"""A walk from question to question: what was asked before stays on a trail, one press away."""
+"""A walk from question to question: the questions before stay on a trail, one press away."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,13 +35,13 @@ def walk(page: str, values: Mapping[str, object]) -> None:
 
 
 def steps(page: str) -> list[TrailStep]:
-    """What was asked before, the last one last."""
+    """The questions before, the last one last."""
     found: list[TrailStep] = st.session_state.get(f"_trail_{page}", [])
     return found
 
 
 def go_back(page: str) -> None:
-    """Ask what was asked before."""
+    """Ask the question before."""
     if before := steps(page):
         st.session_state[f"_trail_{page}"] = before[:-1]
         _put(before[-1].values)
@@ -53,7 +53,7 @@ def forget(page: str) -> None:
 
 
 def trail_bar(page: str, here: str) -> None:
-    """The way back, where there is one: a button and the last questions. `here` is the name of what is asked now."""
+    """The way back, where there is one: a button and the last questions. `here` is the name of the present question."""
     st.session_state[f"_trail_here_{page}"] = " ".join(here.split())[:MAX_NAME_CHARACTERS]
     before = steps(page)
     place = st.container()  # there in every run, so that what stands below keeps its place
@@ -83,7 +83,7 @@ def neighbors_in(space: str) -> Callable[[object], None]:
 
 
 def turn_page() -> None:
-    """Turn to the page that `open_page` asked for."""
+    """Turn to the page that `open_page` chose."""
     wish = st.session_state.pop(NEXT_PAGE, None)
     if wish is not None:
         page, query = wish

@@ -28,7 +28,7 @@ MAX_READ = 400  # occurrences of a word that are read anew where nothing else is
 
 @dataclass(frozen=True, slots=True)
 class SpaceTexts:
-    """The texts of a space, in which any word may be asked for, in the place of the corpus of senses.
+    """The texts of a space, in which any word may be chosen, in the place of the corpus of senses.
 
     Attributes:
         space: A collection by its name or folder, or another space with the column `text`; or one that is open.

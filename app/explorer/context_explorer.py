@@ -100,7 +100,7 @@ class ContextExplorer:
             word: The word, which stands in every sentence.
             sentences: From 1 to 64; a name may stand before one, `mine | The bank is closed.`
             layer: One of the kept layers; -1 is the last.
-            k: How many of the nearest are asked.
+            k: How many of the nearest decide.
             by: labels (senses, or a column's values), or clusters of the vectors at that layer.
             texts: Where the word is looked for.
 
@@ -153,7 +153,7 @@ class ContextExplorer:
             texts: Where the word is looked for.
 
         Returns:
-            Where each lies, held out of the means it is measured by, and how well the two ends are told apart.
+            Where each lies, left out of the means it is measured by, and how well the two ends are told apart.
 
         Raises:
             UserError: An end has fewer than two occurrences.

@@ -225,7 +225,7 @@ class SenseExplorer:
         Args:
             word: Any word of the texts.
             texts: At most 2,000 texts of one's own, or `SpaceTexts`; none: the corpus of senses, of which any word may
-                be asked for.
+                be chosen.
             layer: Any layer; -1 is the last.
             like: The number of a line, from 1, to which the nearest come first; None: neighboring lines mean alike.
 

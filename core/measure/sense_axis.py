@@ -12,7 +12,7 @@ from polysema.core.errors import UserError
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats
 
-MIN_OCCURRENCES = 2  # of each group: one is held out, and one is left
+MIN_OCCURRENCES = 2  # of each group: one is left out, and one is left
 SHUFFLES = 200
 Doubles = npt.NDArray[np.float64]
 Members = npt.NDArray[np.bool_]
@@ -22,7 +22,7 @@ Members = npt.NDArray[np.bool_]
 class SenseAxis:
     """Where n occurrences lie between two groups: -1 is the mean of the first, 1 that of the second.
 
-    Every occurrence of the two groups was held out of the means that it is measured by, so an axis that only fits what
+    Every occurrence of the two groups was left out of the means that it is measured by, so an axis that only fits what
     it was made of separates nothing here. `values` (n,) are the places, `accuracy` is the share of the two groups on
     its own side of 0, averaged over the groups; `shuffled` is the mean of that over labels at random, and `p_value` the
     share of such labels that separate as well.
@@ -59,7 +59,7 @@ def sense_axis(
         if members.sum() < MIN_OCCURRENCES:
             there = ", ".join(sorted({str(name) for name in labels if name})) or "none"
             raise UserError(
-                f"an end of an axis has at least {MIN_OCCURRENCES} occurrences, since one is held out; {end!r} has "
+                f"an end of an axis has at least {MIN_OCCURRENCES} occurrences, since one is left out; {end!r} has "
                 f"{int(members.sum())} (the groups: {there})"
             )
     directions = unit(np.ascontiguousarray(vectors, np.float32)).astype(np.float64)
@@ -77,7 +77,7 @@ def sense_axis(
 
 
 def _places(gram: Doubles, first: Members, second: Members) -> Doubles:
-    """Where each row lies between two groups (n, columns), itself held out of the means; of several pairs of groups at
+    """Where each row lies between two groups (n, columns), itself left out of the means; of several pairs of groups at
     once, a column each. Only the dot products of the rows (n, n) are needed.
     """
     own = np.diag(gram)[:, None]

@@ -48,7 +48,7 @@ class MarkRepair:
                 count += 1
             write_file(self.disk, copy, read_file(self.disk, path))
             os.truncate(path, 0)  # in its place: others may hold a lock on it
-            self.done(f"{path.name}, which held bytes, is empty again")
+            self.done(f"{path.name}, which had bytes, is empty again")
 
     def versions(self, sound: dict[int, Manifest]) -> list[int]:
         """The numbers of versions that should be there and aren't, or that are no parents of the next, which are set

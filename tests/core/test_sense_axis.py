@@ -45,7 +45,7 @@ def test_groups_that_differ_are_told_apart() -> None:
 
 
 def test_an_end_with_one_row_is_refused() -> None:
-    with pytest.raises(UserError, match=r"one is held out; '' has 1 \(the groups: a, b, c\)"):
+    with pytest.raises(UserError, match=r"one is left out; '' has 1 \(the groups: a, b, c\)"):
         sense_axis(np.eye(25, dtype=np.float32), LABELS, ("a", ""))
     with pytest.raises(UserError, match="two different ends; got 'a' twice"):
         sense_axis(np.eye(25, dtype=np.float32), LABELS, ("a", "a"))

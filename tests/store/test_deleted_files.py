@@ -164,7 +164,7 @@ def test_bytes_in_files_that_are_empty_are_taken_out(base: Path) -> None:
         (base / name).write_bytes(b"noise")
     assert len(verify(base).problems) == 2
     mended = repair(base)
-    assert mended.done == ["LOCK, which held bytes, is empty again", "COMPACTING, which held bytes, is empty again"]
+    assert mended.done == ["LOCK, which had bytes, is empty again", "COMPACTING, which had bytes, is empty again"]
     assert (base / "LOCK").stat().st_ino == inode  # others may hold a lock on it
     assert (base / "aside" / "LOCK.1").read_bytes() == b"noise"
     sound(base)

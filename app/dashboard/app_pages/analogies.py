@@ -88,7 +88,7 @@ def look_at(word: object) -> None:
 
 
 def looked_at(expression: str, space: str) -> str:
-    """The word that is looked at; none once another sum is asked, or the sum of another space."""
+    """The word that is looked at; none once there is another sum, or the sum of another space."""
     state = st.session_state
     if permalink.returning() or "near" not in state:
         state["near"] = st.query_params.get("near", "")

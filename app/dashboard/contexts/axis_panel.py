@@ -1,4 +1,4 @@
-"""The page Contexts: what separates two senses, on an axis on which every occurrence was held out."""
+"""The page Contexts: what separates two senses, on an axis on which every occurrence was left out."""
 
 import altair as alt
 import numpy as np
@@ -45,7 +45,7 @@ def axis_panel(found: WordMap, choice: WordChoice, names: list[str], layer: int,
         )
         widgets.say(
             f"At **layer {layer}**, **{answer.accuracy:.0%}** of the occurrences lie on their own side of 0, "
-            f"each held out of the means that make the axis; with labels at random it is {answer.shuffled:.0%} "
+            f"each left out of the means that make the axis; with labels at random it is {answer.shuffled:.0%} "
             f"(p = {answer.p_value:.3f})."
         )
         if answer.made_of_vectors:

@@ -57,8 +57,8 @@ def look_at_hit(found: WordMap, layer: int, hit: OccurrenceHit) -> None:
     """Look at an occurrence that was found: here where it is of a word of the corpus, else on the page Neighbors."""
     word = hit.word.lower()
     if word in (found.word, *load_senses().words):
-        asked = {} if word == found.word else {"word": word}
-        trail.walk("contexts", asked | {FOCUS: [word, hit.text, hit.start]})
+        query = {} if word == found.word else {"word": word}
+        trail.walk("contexts", query | {FOCUS: [word, hit.text, hit.start]})
         return
     values = {"widget:text": hit.text, "widget:cw": hit.text[hit.start : hit.end]}
     kept = permalink.save({"page": "neighbors", "values": values})

@@ -194,7 +194,7 @@ def like_row(name: object) -> None:
 
 
 def _show(rows: list[dict[str, Any]], one: CollectionSummary, space: str, message: str) -> None:
-    """The best rows, each of which can be asked for its own, and the whole table."""
+    """The best rows, each of which leads to its own neighbors, and the whole table."""
     scored = "score" in rows[0]
     trail_bar("data", message)
     if scored:

@@ -128,7 +128,7 @@ class AxisPlace:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SenseAxisAnswer(AnswerTable[AxisPlace]):
-    """Every occurrence of a word on the axis between two groups, each held out of the means that it is measured by.
+    """Every occurrence of a word on the axis between two groups, each left out of the means that it is measured by.
 
     `accuracy` is the mean over the two groups of the share on its own side of 0, `shuffled` what random labels reach,
     and `p_value` the share of those that reach as much. `made_of_vectors` says that the groups are clusters of the same

@@ -66,7 +66,7 @@ async def verdicts(request: VerdictsRequest, state: StateDep) -> Response:
 
 @router.post("/axis", responses=answers(SenseAxisResponse))
 async def axis(request: SenseAxisRequest, state: StateDep) -> Response:
-    """Where the occurrences of a word lie between two of its groups, each held out of what it is measured by."""
+    """Where the occurrences of a word lie between two of its groups, each left out of what it is measured by."""
     state.names.check(request.model)
 
     def ask() -> Response:
