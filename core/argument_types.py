@@ -7,6 +7,8 @@ from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
+from polysema.core.errors import UserError
+
 P = ParamSpec("P")
 R = TypeVar("R")
 ClassT = TypeVar("ClassT", bound=type)
@@ -129,6 +131,20 @@ def check_argument(name: str, value: object, wanted: ArgumentType) -> None:
         raise TypeError(f"{name} must be {wanted.described}; got {value!r:.60}, of type {type(value).__name__}")
     if wanted.element in ELEMENTS and isinstance(value, (list, tuple)) and name not in OWN_ELEMENT_CHECKS:
         _check_elements(name, value, wanted)
+
+
+def check_number(value: object, what: str) -> None:
+    """Refuse what is no whole number where one of a model's places is meant.
+
+    Args:
+        value: What was given.
+        what: What it is called in the message.
+
+    Raises:
+        UserError: It is text, a fraction or anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise UserError(f"{what} is a whole number; got {value!r:.60}")
 
 
 def _check_elements(name: str, values: Sequence[object], wanted: ArgumentType) -> None:

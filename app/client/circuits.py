@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from polysema.core.inside.patch_inputs import PatchOptions
     from polysema.core.inside.patching import Patching
     from polysema.core.inside.surprisal import Surprisal
+    from polysema.core.progress import Progress
 
 
 class RemoteCircuits:
@@ -34,8 +35,13 @@ class RemoteCircuits:
         against: str | None = None,
         options: PatchOptions | None = None,
         target: str | None = None,
+        progress: Progress | None = None,
     ) -> Patching:
-        """See `CircuitExplorer.patch`."""
+        """See `CircuitExplorer.patch`.
+
+        With a `progress` it is a job of the service, which may be longer; what `progress` raises cancels it.
+        """
+        from polysema.app.explorer.serialization import from_json
         from polysema.core.inside.patching import Patching
 
         query: dict[str, Any] = {"clean": texts[0], "corrupted": texts[1], "answer": answer, "against": against}
@@ -45,6 +51,9 @@ class RemoteCircuits:
             query |= {"words": None if options.at_words is None else list(options.at_words), "into": options.into}
             query |= {"at": options.place, "stack": options.stack}
             query |= {"noise": None if options.noise is None else asdict(options.noise)}
+        if progress is not None:
+            found: Patching = from_json(Patching, self._transport.done("patch", progress, **query))
+            return found
         return self._transport.ask_for(Patching, "/v1/patch", query, BASE64)
 
     def head_computation(

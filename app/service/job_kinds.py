@@ -17,6 +17,7 @@ from polysema.app.explorer.results.map_answers import MapAnswer, MapSummary, Mat
 from polysema.app.explorer.results.maps import MatchedMaps, SpaceMap
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
+from polysema.app.service.circuit_jobs import patch_work
 from polysema.app.service.collection_rows import columns_of_texts
 from polysema.app.service.dependencies import ServiceState
 from polysema.app.service.embeddings import model_and_layers
@@ -293,4 +294,5 @@ KINDS: dict[str, Callable[[Any, ServiceState], Work]] = {
     "word_in_context": word_in_context_work,
     "probe": probe_work,
     "bias": bias_work,
+    "patch": patch_work,
 }

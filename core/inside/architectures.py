@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from polysema.core.argument_types import check_number
 from polysema.core.errors import UnavailableError, UserError
 from polysema.core.inside.part_plans import CROSS, MLP, PLANS, SELF, Part, PartsPlan
 from polysema.core.model.engine import TorchEngine
@@ -196,6 +197,7 @@ def check_layers(model: LanguageModel, layers: Sequence[int] | None) -> tuple[in
         return tuple(range(1, model.n_layers + 1))
     checked = []
     for layer in layers:
+        check_number(layer, "a layer")
         if layer == 0 or not -model.n_layers <= layer <= model.n_layers:
             raise UserError(
                 f"{model.name} has attention and MLPs in the layers 1 to {model.n_layers}; got {layer}. Use -1 "
@@ -211,6 +213,7 @@ def check_layers(model: LanguageModel, layers: Sequence[int] | None) -> tuple[in
 
 def check_head(model: LanguageModel, head: int) -> int:
     """A head counted from 1; raises `UserError` for one that isn't there."""
+    check_number(head, "a head")
     if not 1 <= head <= model.n_heads:
         raise UserError(f"{model.name} has heads 1 to {model.n_heads} in each layer; got {head}")
     return head

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polysema.core.argument_types import checked_arguments
+from polysema.core.argument_types import check_number, checked_arguments
 from polysema.core.display import HtmlRepr
 from polysema.core.errors import UserError
 from polysema.core.model.engine import Engine
@@ -81,6 +81,7 @@ class LanguageModel(HtmlRepr):
         """
         checked = []
         for layer in layers:
+            check_number(layer, "a layer")
             if not -self.n_layers - 1 <= layer <= self.n_layers:
                 raise UserError(
                     f"{self.name} has layers 0 (embeddings) to {self.n_layers}; got {layer}. Use -1 for the last layer"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from polysema.app.service import encoding as form
 from polysema.app.service.bodies import CheckedRoute
+from polysema.app.service.circuit_jobs import patch_options
 from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.routes.inside import check_read_tokens
 from polysema.app.service.schemas.circuits import (
@@ -28,9 +27,6 @@ from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import UserError
 from polysema.core.space.space import Family
 
-if TYPE_CHECKING:
-    from polysema.core.inside.patch_inputs import PatchOptions
-
 router = APIRouter(prefix="/v1", tags=["inside"], route_class=CheckedRoute)
 
 
@@ -42,7 +38,7 @@ async def patch(body: PatchRequest, state: StateDep, request: Request) -> Respon
 
     def ask() -> Response:
         circuits = state.explorer.model(body.model).circuits
-        model, options = circuits.on_torch(), _options(body)
+        model, options = circuits.on_torch(), patch_options(body)
         texts = [body.clean] if body.corrupted is None else [body.clean, body.corrupted]
         count = check_read_tokens(state, model, texts, body.target)
         rows = len(body.layers) if body.layers else model.n_layers + 1
@@ -55,22 +51,6 @@ async def patch(body: PatchRequest, state: StateDep, request: Request) -> Respon
         return form.answer(found, kind=wanted)
 
     return await state.work(ask)
-
-
-def _options(body: PatchRequest) -> PatchOptions:
-    from polysema.core.inside.patch_inputs import Noise, PatchOptions
-
-    noise = body.noise
-    return PatchOptions(
-        part=body.part,
-        layers=None if body.layers is None else tuple(body.layers),
-        head=body.head,
-        at_words=None if body.words is None else tuple(body.words),
-        into=body.into,
-        place=body.at,
-        stack=body.stack,
-        noise=None if noise is None else Noise(noise.word, noise.strength, noise.samples, noise.seed),
-    )
 
 
 @router.post("/head-computation", responses=in_forms(HeadComputationResponse, arrow=False))
@@ -154,5 +134,5 @@ def _check_passes(state: ServiceState, count: int) -> None:
     if count > most:
         raise UserError(
             f"that is {count:,} tokens in all passes through the model; a request may have {most:,}: ask for "
-            "fewer layers, words or heads, or a shorter text"
+            "fewer layers, words or heads, or a shorter text; a patching goes as a job of the kind patch"
         )

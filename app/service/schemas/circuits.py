@@ -71,6 +71,15 @@ class PatchRequest(RequestModel):
     noise: NoiseChoice | None = None
 
 
+class PatchJobRequest(PatchRequest):
+    """The same as a job: it may take more passes than a request that is answered at once."""
+
+    model_config = request_config(
+        {"kind": "patch", "clean": "phone", "corrupted": "shone", "answer": "F", "model": "g2p-t5", "layers": [1]}
+    )
+    kind: Literal["patch"]
+
+
 class HeadComputationRequest(RequestModel):
     """One head, from 1, of a layer, from 1, and the text it is followed through."""
 

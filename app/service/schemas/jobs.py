@@ -16,6 +16,7 @@ from polysema.app.explorer.results.map_answers import (
     ShiftsAnswer,
 )
 from polysema.app.service.schemas.card import STATIC_ORIGIN
+from polysema.app.service.schemas.circuits import PatchJobRequest
 from polysema.app.service.schemas.contexts import TextsFields
 from polysema.app.service.schemas.fields import (
     DIMENSIONS,
@@ -210,7 +211,8 @@ JobRequest = Annotated[
     | AnnotatedSensesRequest
     | WordInContextRequest
     | ProbeRequest
-    | BiasRequest,
+    | BiasRequest
+    | PatchJobRequest,
     Field(discriminator="kind"),
 ]
 
