@@ -16,9 +16,9 @@ CACHE = Path(os.environ["POLYSEMA_HOME"])
 numbers = itertools.count()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusServer]:
-    """A server for all tests of this process."""
+    """A server for all tests here; idle, it would take a third of a core from those after them."""
     pytest.importorskip("milvus")
     server = MilvusServer(tmp_path_factory.mktemp("milvus"), unpack(CACHE))
     server.start()
@@ -26,13 +26,13 @@ def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusSe
     server.kill()
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="package", params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     """One engine after the other."""
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_address(
     engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], str]:
