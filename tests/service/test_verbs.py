@@ -158,7 +158,7 @@ def test_every_verb_of_the_client_is_tried() -> None:
     for kind in (RemoteSpace, RemoteLookup, RemoteModel, RemoteSenses, RemoteMaps):
         verbs = {name for name in public(kind) if callable(vars(kind)[name])}
         assert verbs <= tried | own | ON_A_MAP, kind
-    here = {"resolver", "axis", "matches", "cloud", "accuracy", "caches"}
+    here = {"resolver", "axis", "matches", "cloud", "accuracy", "caches", "checked_layer"}
     for kind in (WordSpace, WordLookup, ModelExplorer, SenseExplorer, MapExplorer):
         verbs = {name for name in public(kind) if callable(vars(kind)[name])}
         assert verbs <= tried | own | here | ON_A_MAP, kind
