@@ -114,19 +114,20 @@ class Client:
         """
         return RemoteModel(self.transport, name)
 
-    def compare_families(self, text: str, models: Sequence[str]) -> FamiliesAnswer:
+    def compare_families(self, text: str, models: Sequence[str], figures: bool = False) -> FamiliesAnswer:
         """One sentence's way through models of several families: see `Explorer.compare_families`.
 
         Args:
             text: The sentence.
             models: Their names.
+            figures: Whether parameters, memory, FLOPs and milliseconds are measured there as well.
 
         Returns:
-            A way for each model.
+            A way for each model, and a card for each where `figures` are wanted.
         """
         from polysema.app.explorer.results.inside import FamiliesAnswer
 
-        query = {"text": text, "models": list_of(models, "models")}
+        query = {"text": text, "models": list_of(models, "models"), "figures": figures}
         return self.transport.ask_for(FamiliesAnswer, "/v1/compare-families", query)
 
     def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress) -> SenseReport:

@@ -182,15 +182,16 @@ class Explorer:
 
         return CollectionRegistry(self._folder)
 
-    def compare_families(self, text: str, models: Sequence[str]) -> FamiliesAnswer:
+    def compare_families(self, text: str, models: Sequence[str], figures: bool = False) -> FamiliesAnswer:
         """One sentence's way through models of several families: who looks at whom, where it ends, what is written.
 
         Args:
             text: The sentence; a model that reads letters is given its longest word.
             models: Their names.
+            figures: Whether parameters, memory, FLOPs and milliseconds are measured as well.
 
         Returns:
-            A way for each model.
+            A way for each model, and a card for each where `figures` are wanted.
 
         Raises:
             PolysemaError: There is no word in the text, or no such model.
@@ -200,8 +201,7 @@ class Explorer:
         names = list_of(models, "models")
         loaded = {handle.name for handle in self._models.values()}
         check_memory_together(self.names.loading_bytes(name for name in names if name not in loaded))
-        handles = [self.model(name) for name in names]
-        return FamiliesAnswer(tuple(handle.internals.family_run(text) for handle in handles))
+        return FamiliesAnswer.of([self.model(name).model for name in names], text, figures)
 
     def spaces(self) -> list[str]:
         """The names of the static spaces on this machine: the catalog's vectors, the models' tables, the collections.

@@ -16,6 +16,7 @@ from polysema.core.model.load import LanguageModel, on_torch
 from polysema.core.space.space import Family, Floats
 
 N_BEST = 5
+COMPARED_MODELS = ("bert-tiny-en", "gpt-tiny-en", "marian-en-fr", "g2p-t5")  # of each architecture one that ships
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,6 +9,7 @@ from polysema.core.inside.architectures import find_plan, kind_of
 from polysema.core.inside.next_sentence import has_next_sentence_head
 from polysema.core.inside.readings import HookedRun, one_reading
 from polysema.core.model.load import LanguageModel
+from polysema.core.model.loading_cost import stored_bytes
 from polysema.core.space.space import Family
 
 N_PASSES = 5
@@ -18,15 +19,22 @@ TASKS = {
     Family.ENCODER_DECODER: "write the target, token by token, given the source",
 }
 
+CANNOT = {
+    Family.ENCODER: "write a text: it has no next word, only gaps",
+    Family.DECODER: "see what comes behind a token: its vector of a word knows the left side alone",
+    Family.ENCODER_DECODER: "write without a source, or anything but what its pairs taught it",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class FamilyCard:
     """A model in figures.
 
     `norms` is where they stand and of which kind, `positions` how it knows the order, `task` what its head was trained
-    on. `n_parameters` counts every weight once and `weight_bytes` is what they take in memory; `flops` (two for each
-    multiplication with its addition) and `milliseconds` (the median of some passes on this machine) are of one pass
-    over `n_tokens`: of an encoder-decoder those of both texts.
+    on, `cannot` what an architecture of its kind is unable to. `n_parameters` counts every weight once, `weight_bytes`
+    is what they take in memory and `file_bytes` what the model's files take as they come (0 where that isn't known).
+    `flops` (two for each multiplication with its addition) and `milliseconds` (the median of some passes on this
+    machine) are of one pass over `n_tokens`: of an encoder-decoder those of both texts.
     """
 
     model: str
@@ -34,11 +42,13 @@ class FamilyCard:
     norms: str
     positions: str
     task: str
+    cannot: str
     n_parameters: int
     weight_bytes: int
     n_tokens: int
     flops: int
     milliseconds: float
+    file_bytes: int = 0
 
 
 def family_card(model: LanguageModel, text: str) -> FamilyCard:
@@ -74,11 +84,13 @@ def family_card(model: LanguageModel, text: str) -> FamilyCard:
         norms_of(model),
         positions_of_model(model),
         task_of(model),
+        CANNOT[model.family],
         sum(one.numel() for one in weights),
         sum(one.numel() * one.element_size() for one in weights),
         len(run) + (len(run.source) if run.source is not None else 0),
         int(counter.get_total_flops()),
         statistics.median(times),
+        stored_bytes(model.name, model.path),
     )
 
 

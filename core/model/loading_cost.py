@@ -7,6 +7,7 @@ from math import prod
 from pathlib import Path
 
 from polysema.core.errors import UnavailableError, UnreadableError
+from polysema.core.model.catalog import catalog
 from polysema.core.model.model_folder import WEIGHTS
 
 BYTES_OF_DTYPE = {"float32": 4, "float16": 2, "bfloat16": 2}
@@ -66,6 +67,25 @@ def loading_cost(folder: Path, dtype: str = "float32") -> int:
         UnreadableError: A file is no safetensors.
     """
     return count_parameters(folder) * BYTES_OF_DTYPE[dtype]
+
+
+def stored_bytes(name: str, folder: Path | None) -> int:
+    """The bytes of a model's files as they come: of the catalog's those that are brought, before they are unpacked.
+
+    Args:
+        name: As it was opened.
+        folder: Where it is, None for a model of the hub.
+
+    Returns:
+        Bytes; 0 where they aren't known.
+    """
+    row = next((row for row in catalog() if row.name == name and row.members), None)
+    if row is not None and all(member.bytes for member in row.members):
+        return sum(member.bytes for member in row.members)
+    if folder is None:
+        return 0
+    files = [folder] if folder.is_file() else [path for path in folder.iterdir() if path.is_file()]
+    return sum(path.stat().st_size for path in files)
 
 
 def check_memory(name: str, folder: Path, dtype: str) -> None:

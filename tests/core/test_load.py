@@ -85,7 +85,8 @@ def test_names_that_stand_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with pytest.raises(
         NotFoundError,
         match=r"there is no model or space 'nope': give a name of the catalog \(glove-6b-50d, minilm-l6, smollm2-135m, "
-        r"marian-en-fr, bert-tiny-en, bert-base, gpt2, t5-small, opus-mt-en-fr, glove-6b-300d, fasttext-en, g2p-t5\)",
+        r"marian-en-fr, bert-tiny-en, gpt-tiny-en, bert-base, gpt2, t5-small, opus-mt-en-fr, glove-6b-300d, "
+        r"fasttext-en, g2p-t5\)",
     ):
         locate("nope")
     with pytest.raises(UserError, match="needs a name"):

@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from polysema.app.cli.inside.options import DEFAULT_DECODER
 from polysema.app.cli.output import Row, format_option, show
 from polysema.app.cli.word_command import WordCommand
 from polysema.core.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from polysema.app.explorer import Explorer
     from polysema.app.explorer.results.inside import FamiliesAnswer
-
-COMPARED_MODELS = ("bert-tiny-en", DEFAULT_DECODER, "marian-en-fr", "g2p-t5")
 
 
 @click.command(name="compare-families", cls=WordCommand, short_help="Trace one SENTENCE through each model family.")
@@ -35,13 +31,13 @@ def compare_families(
     A model that reads letters is given the sentence's longest word.
     """
     from polysema.app.explorer import Explorer
+    from polysema.core.inside.families import COMPARED_MODELS
     from polysema.core.model.catalog import READABLE, models_here
 
     chosen = names or [name for name in COMPARED_MODELS if name in models_here(READABLE)]
     if not chosen:
         raise UnavailableError("no language model is here; bring one with polysema models pull minilm-l6")
-    explorer = Explorer(device)
-    found = explorer.compare_families(sentence, chosen)
+    found = Explorer(device).compare_families(sentence, chosen, figures)
     rows: list[Row] = [
         {
             "model": road.model,
@@ -84,26 +80,27 @@ def compare_families(
                 click.echo(f"  {''.join('■' if cell else '·' for cell in open_row)}  {unit.name.strip()}")
         click.echo("")
     if figures:
-        _show_figures(explorer, found)
+        _show_figures(found)
 
 
-def _show_figures(explorer: Explorer, found: FamiliesAnswer) -> None:
+def _show_figures(found: FamiliesAnswer) -> None:
     """What each model is built of and what one pass over its text takes here."""
-    from polysema.core.inside.family_card import family_card
-
-    cards = [family_card(explorer.model(road.model).internals.on_torch(), road.text) for road in found]
     rows: list[Row] = [
         {
             "model": card.model,
             "trained to": card.task,
+            "can't": card.cannot,
             "norms": card.norms,
             "positions": card.positions,
             "parameters": f"{card.n_parameters:,}",
+            "files (MB)": f"{card.file_bytes / 1e6:.1f}",
             "memory (MB)": f"{card.weight_bytes / 1e6:.1f}",
             "tokens": str(card.n_tokens),
             "MFLOPs": f"{card.flops / 1e6:.1f}",
             "ms": f"{card.milliseconds:.1f}",
         }
-        for card in cards
+        for card in found.cards
     ]
     show("table", rows)
+    total = sum(card.file_bytes for card in found.cards)
+    click.echo(f"\nfiles of all {len(rows)} together: {total / 1e6:.1f} MB")

@@ -9,10 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from polysema.app.explorer.answer_table import AnswerTable
+from polysema.app.explorer.inside_options import opened, text_for
 from polysema.core.display import Record
 from polysema.core.inside.attention import Attention
 from polysema.core.inside.explained_move import ExplainedMove, MovePart
-from polysema.core.inside.families import FamilyRun
+from polysema.core.inside.families import FamilyRun, family_run
+from polysema.core.inside.family_card import FamilyCard, family_card
 from polysema.core.inside.head_outputs import head_subspace
 from polysema.core.inside.lens import Lens
 from polysema.core.inside.proof import Proof
@@ -198,11 +200,19 @@ class HeadOutputs(AnswerTable[HeadOutput]):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FamiliesAnswer(AnswerTable[FamilyRun]):
-    """One sentence's way through models of several families."""
+    """One sentence's way through models of several families, with a card of figures for each where they were wanted."""
 
     ROWS: ClassVar[str] = "runs"
 
     runs: tuple[FamilyRun, ...]
+    cards: tuple[FamilyCard, ...] = ()
+
+    @classmethod
+    def of(cls, models: Sequence[LanguageModel], text: str, figures: bool) -> FamiliesAnswer:
+        """Of models, each given what it reads of a text; the cards are measured where `figures` are wanted."""
+        given = [(stack, text_for(stack, text)) for stack in map(opened, models)]
+        runs = tuple(family_run(stack, own) for stack, own in given)
+        return cls(runs, tuple(family_card(stack, own) for stack, own in given) if figures else ())
 
     def _record(self, row: FamilyRun) -> Record:
         return {"model": row.model, "family": row.family.value, "reads": row.text, "ends in": row.ends}

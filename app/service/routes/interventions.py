@@ -31,6 +31,7 @@ from polysema.app.service.schemas.interventions import (
 from polysema.app.service.schemas.response_model import forms as in_forms
 from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import UserError
+from polysema.core.inside.family_card import N_PASSES
 
 if TYPE_CHECKING:
     from polysema.core.inside.steering import Statement
@@ -132,7 +133,10 @@ async def head_outputs(request: HeadOutputsRequest, state: StateDep) -> Response
 
 @router.post("/compare-families", responses=answers(FamiliesResponse))
 async def compare_families(request: FamiliesRequest, state: StateDep) -> Response:
-    """One sentence's way through models of several families: who looks at whom, where it ends, what is written."""
+    """One sentence's way through models of several families: who looks at whom, where it ends, what is written.
+
+    With `figures` parameters, memory, FLOPs and milliseconds are measured too.
+    """
     for name in request.models:
         state.names.check(name)
 
@@ -140,9 +144,9 @@ async def compare_families(request: FamiliesRequest, state: StateDep) -> Respons
         for name in request.models:
             model = state.explorer.model(name).internals.on_torch()
             count = check_read_tokens(state, model, [text_for(model, request.text)], None)
-            check_passes(state, count * (model.n_layers + 2))
+            check_passes(state, count * (model.n_layers + 2 + (N_PASSES + 2) * request.figures))
             state.limits.check_numbers(count * count * model.n_heads * model.n_layers, "the attention of this sentence")
-        return form.answer(state.explorer.compare_families(request.text, request.models))
+        return form.answer(state.explorer.compare_families(request.text, request.models, request.figures))
 
     return await state.work(ask)
 

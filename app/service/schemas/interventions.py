@@ -11,6 +11,7 @@ from polysema.app.service.schemas.fields import Layer, Layers, Name, Number, Req
 from polysema.app.service.schemas.inside import InsideRequest
 from polysema.app.service.schemas.response_model import response_model
 from polysema.core.inside.families import FamilyRun, VisibleTokens
+from polysema.core.inside.family_card import FamilyCard
 from polysema.core.inside.followed_tokens import FollowedTarget
 from polysema.core.inside.hooks import Unit
 from polysema.core.inside.steering import FollowedToken, SteeredToken, SweepRow
@@ -108,6 +109,7 @@ class FamiliesRequest(RequestModel):
     model_config = request_config({"text": BANK, "models": ["minilm-l6", "g2p-t5"]})
     text: Text
     models: list[Name] = Field(min_length=1, max_length=8)
+    figures: bool = False
 
 
 # Answers
@@ -145,6 +147,22 @@ FamiliesResponse = response_model(
                 (("bank", 0.5),),
                 "bank",
             ),
-        )
+        ),
+        (
+            FamilyCard(
+                "minilm-l6",
+                "bert",
+                "layer norm after each sum",
+                "learned",
+                "no head here",
+                "write a text: it has no next word, only gaps",
+                22_713_216,
+                90_852_864,
+                6,
+                127_000_000,
+                4.5,
+                91_677_000,
+            ),
+        ),
     )
 )

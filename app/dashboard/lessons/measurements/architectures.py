@@ -6,20 +6,19 @@ from polysema.app.dashboard.lessons.lesson import LessonChart, LessonFigures, Le
 from polysema.app.dashboard.picker import choices
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.inside_options import text_for
-from polysema.core.inside.families import family_run
+from polysema.core.inside.families import COMPARED_MODELS, family_run
 from polysema.core.inside.family_card import family_card
 from polysema.core.model.catalog import READABLE
 from polysema.core.progress import Progress
 from polysema.core.space.space import Family
 
-FOUR = ("bert-tiny-en", "smollm2-135m", "marian-en-fr", "g2p-t5")
 FIGURES = ("models", "causal", "both_sides", "two_stacks", "largest", "largest_parameters", "smallest", "translation")
 
 
 def architectures(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonFigures:
     """A BERT, a decoder, the Transformer of 2017 and a T5, as far as they are here."""
     here = choices.models(READABLE)
-    names, written = [name for name in FOUR if name in here], ""
+    names, written = [name for name in COMPARED_MODELS if name in here], ""
     rows: list[dict[str, Any]] = []
     for number, name in enumerate(names):
         progress(f"run {name}", number, len(names))
