@@ -92,9 +92,15 @@ def running_dashboard(folder: Path, main: Path | None = None, base_path: str = "
 
 
 @pytest.fixture(scope="session")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def dashboard_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the dashboard of all tests runs, with its home."""
+    return tmp_path_factory.mktemp("dashboard")
+
+
+@pytest.fixture(scope="session")
+def dashboard(dashboard_folder: Path) -> Iterator[str]:
     _need_browser()
-    with running_dashboard(tmp_path_factory.mktemp("dashboard")) as url:
+    with running_dashboard(dashboard_folder) as url:
         yield url
 
 
@@ -125,9 +131,9 @@ def _is_error(message: Any) -> bool:
 
 
 @pytest.fixture
-def page(browser: Any, dashboard: str) -> Iterator[Any]:
+def page(browser: Any, dashboard: str, dashboard_folder: Path) -> Iterator[Any]:
     """A page that fails the test on any request that leaves the machine and on any error in the console."""
-    (ROOT / ".cache" / "tests" / reader_notes.NOTES_FILE).unlink(missing_ok=True)  # nothing was opened before
+    (dashboard_folder / "home" / reader_notes.NOTES_FILE).unlink(missing_ok=True)  # nothing was opened before
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=dashboard)
     opened = context.new_page()
     requests: list[str] = []
