@@ -89,10 +89,13 @@ def inside(explorer: Explorer, tmp_path_factory: pytest.TempPathFactory):  # typ
 
 @pytest.fixture(scope="module")
 def posts(inside) -> list[str]:  # type: ignore[no-untyped-def]
-    """Every path that takes a body."""
+    """Every path whose body must say something."""
     paths = inside.get("/openapi.json").json()["paths"]
     found = sorted(path.replace("{name}", "c") for path, routes in paths.items() if "post" in routes)
-    return [re.sub(r"\{\w+\}", "0", path) for path in found]
+    all_paths = [re.sub(r"\{\w+\}", "0", path) for path in found]
+    enough = [path for path in all_paths if inside.post(path, json={}).status_code == 200]
+    assert enough == ["/v1/baseline", "/v1/check"]
+    return [path for path in all_paths if path not in enough]
 
 
 @settings(
