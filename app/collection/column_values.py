@@ -10,6 +10,7 @@ import pyarrow as pa
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.space.space import Keys, Origin, Space
 from polysema.indexes.engines.protocol import VectorCollection
+from polysema.indexes.filters import Condition, Filter
 
 Value = str | int | float | bool | None
 
@@ -47,26 +48,26 @@ def write_column(
         raise NotFoundError(
             f"{', '.join(repr(one[:60]) for one in missing[:3])}{more}: no such id in {', '.join(names)}"
         )
-    return {one: _write(collection, name, values, one, rows) for one, rows in parts.items() if len(rows)}
+    written = {}
+    for one, rows in parts.items():
+        if len(rows):
+            set_column(collection, rows, name, pa.array([values[key] for key in rows.keys]), one)
+            written[one] = len(rows)
+    return written
+
+
+def set_column(collection: VectorCollection, rows: Space, column: str, values: pa.Array, space: str | None) -> int:
+    """Write a column of rows that were read, a value for each, beside their other columns; how many rows."""
+    columns = {} if rows.columns is None else {one: rows.columns.column(one) for one in rows.columns.column_names}
+    columns[column] = values if not pa.types.is_string(values.type) else values.cast(pa.large_string())
+    return collection.upsert(rows.keys.array.to_pylist(), rows.vectors, columns, space=space)
 
 
 def _rows_there(collection: VectorCollection, ids: Sequence[str], space: str) -> Space:
     """The rows of those ids that are in a space."""
-    return collection.space(space, where=_among(ids)) if collection.view().n_rows(space, _among(ids)) else _nothing()
+    among = Filter(Condition("id", "in", tuple(ids)))
+    return collection.space(space, where=among) if collection.view().n_rows(space, among) else _nothing()
 
 
 def _nothing() -> Space:
     return Space(Keys([]), np.empty((0, 1), np.float32), Origin("no rows"))
-
-
-def _among(ids: Sequence[str]) -> str:
-    quoted = ", ".join('"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"' for one in ids)
-    return f"id in ({quoted})"
-
-
-def _write(collection: VectorCollection, column: str, values: Mapping[str, Value], space: str, rows: Space) -> int:
-    columns = {} if rows.columns is None else {one: rows.columns.column(one) for one in rows.columns.column_names}
-    given = pa.array([values[key] for key in rows.keys])
-    columns[column] = given if not pa.types.is_string(given.type) else given.cast(pa.large_string())
-    collection.upsert(rows.keys.array.to_pylist(), rows.vectors, columns, space=space)
-    return len(rows)

@@ -158,3 +158,12 @@ def test_a_collection_that_changed_is_read_anew(explorer: Explorer, tmp_path: Pa
     assert len(contexts.cloud("spoon", source).texts) == 2
     made.add(["c"], np.ones((1, 2), np.float32), {"text": ["My spoon."]})
     assert len(contexts.cloud("spoon", source).texts) == 3
+
+
+def test_a_column_is_written_into_more_rows_than_a_condition_has_letters_for(tmp_path: Path) -> None:
+    made = Collection.create(tmp_path / "many")
+    ids = [f'row "{number}" \\ é' for number in range(12_000)]
+    made.add(ids, np.ones((len(ids), 2), np.float32), {"year": list(range(len(ids)))})
+    assert write_column(made, "sense", dict.fromkeys(ids[1:], "a")) == {"vectors": 11_999}
+    columns = made.get([ids[0], ids[-1]]).columns
+    assert columns.to_pydict() == {"year": [0, 11_999], "sense": [None, "a"]}

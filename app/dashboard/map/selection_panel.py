@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import streamlit as st
 
+from polysema.app.collection.column_values import set_column
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard import progress as work
@@ -171,10 +172,9 @@ def _name_form(query: MapQuestion, space: Space, rows: tuple[int, ...], opened: 
 def tag_rows(collection: Collection, space: str | None, ids: list[str], tag: str) -> int:
     """Add a name to the column of sets of some rows of a collection; how many they are."""
     rows = collection.get(ids, space)
-    columns = {} if rows.columns is None else {c: rows.columns.column(c) for c in rows.columns.column_names}
-    before = columns[TAGS].to_pylist() if TAGS in columns else [None] * len(rows)
-    columns[TAGS] = pa.array([_with(each, tag) for each in before], pa.large_string())
-    return collection.upsert(rows.keys.array.to_pylist(), rows.vectors, columns, space=space)
+    there = rows.columns is not None and TAGS in rows.columns.column_names
+    before = rows.columns.column(TAGS).to_pylist() if there else [None] * len(rows)
+    return set_column(collection, rows, TAGS, pa.array([_with(each, tag) for each in before], pa.large_string()), space)
 
 
 def _with(before: str | None, tag: str) -> str:
