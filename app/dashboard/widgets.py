@@ -65,7 +65,7 @@ def warm_up() -> None:
             for method in ("pca", "umap"):
                 word_map_job("bank", "minilm-l6", method).wait(600)
         warm()
-        # Streamlit collects garbage after every run, through half a million objects that stay: half a second each time.
+        # Half a million objects stay: a collection that goes through them takes half a second.
         gc.collect()
         gc.freeze()
 

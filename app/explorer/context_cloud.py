@@ -107,7 +107,14 @@ def space_cloud(
     explorer: Explorer, model: LanguageModel, word: str, source: SpaceTexts, layers: Sequence[int], progress: Progress
 ) -> ContextCloud:
     """The occurrences of a word in the texts of a space, read anew by a model at some layers."""
-    found = explorer.space(source.space, progress).contexts.occurrences(word, source.limit, source.label)
+    contexts = explorer.space(source.space, progress).contexts
+    found = contexts.occurrences(word, source.limit, source.label)
+    if not contexts.has_texts:
+        name = source.space if isinstance(source.space, str) else found.origin.source
+        raise UserError(
+            f"{name} has the words of texts and not the texts (no column text), which a model reads anew; "
+            "bring them with the page Data or `polysema export --text`"
+        )
     rows = found.occurrences
     progress(f"read {len(rows)} occurrences", 0, 1)
     texts = [_cut(one.text, one.start, one.end) for one in rows]

@@ -57,6 +57,12 @@ class SpaceContexts:
         names = [] if columns is None else columns.column_names
         return next((name for name in (WORD, TEXT) if name in names and _is_text(columns, name)), "")
 
+    @property
+    def has_texts(self) -> bool:
+        """Whether the texts are there, and not only the words that stood in them."""
+        columns = self._space.columns
+        return columns is not None and TEXT in columns.column_names and _is_text(columns, TEXT)
+
     def words(self, prefix: str = "", k: int = 20, progress: Progress = no_progress) -> WordCounts:
         """The most frequent words that begin with a prefix, in any case, with their counts.
 

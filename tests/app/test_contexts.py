@@ -167,3 +167,12 @@ def test_a_column_is_written_into_more_rows_than_a_condition_has_letters_for(tmp
     assert write_column(made, "sense", dict.fromkeys(ids[1:], "a")) == {"vectors": 11_999}
     columns = made.get([ids[0], ids[-1]]).columns
     assert columns.to_pydict() == {"year": [0, 11_999], "sense": [None, "a"]}
+
+
+def test_words_without_their_texts_are_counted_and_not_read_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "bare"
+    Collection.create(folder).add(list("abc"), np.eye(3, dtype=np.float32), {"word": ["crane", "crane", "heron"]})
+    explorer = Explorer()
+    assert explorer.space(str(folder)).contexts.words("cr").words == (WordCount("crane", 2),)
+    with pytest.raises(UserError, match=r"bare has the words of texts and not the texts \(no column text\)"):
+        explorer.model("bert-tiny-en").senses.contexts.axis("crane", texts=SpaceTexts(str(folder)))

@@ -29,6 +29,7 @@ def test_telemetry_is_off_and_only_this_machine_is_listened_on() -> None:
     options = settings(8501, "127.0.0.1", open_browser=False)
     assert (options["browser.gatherUsageStats"], options["server.address"]) == (False, "127.0.0.1")
     assert options["client.showErrorDetails"] == "none"
+    assert options["runner.postScriptGC"] is False, "models load while pages run again and again"
 
 
 @pytest.mark.parametrize(

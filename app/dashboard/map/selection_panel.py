@@ -172,8 +172,9 @@ def _name_form(query: MapQuestion, space: Space, rows: tuple[int, ...], opened: 
 def tag_rows(collection: Collection, space: str | None, ids: list[str], tag: str) -> int:
     """Add a name to the column of sets of some rows of a collection; how many they are."""
     rows = collection.get(ids, space)
-    there = rows.columns is not None and TAGS in rows.columns.column_names
-    before = rows.columns.column(TAGS).to_pylist() if there else [None] * len(rows)
+    before = [None] * len(rows)
+    if rows.columns is not None and TAGS in rows.columns.column_names:
+        before = rows.columns.column(TAGS).to_pylist()
     return set_column(collection, rows, TAGS, pa.array([_with(each, tag) for each in before], pa.large_string()), space)
 
 
