@@ -42,8 +42,8 @@ def settings(port: int, address: str, open_browser: bool) -> dict[str, Any]:
         "server.allowedHosts": allowed_hosts(address),
         "server.port": port,
         "server.headless": not open_browser,
-        # A collection after every run goes through all objects of what is being loaded: pages that look for their answer
-        # twice a second left it no time. Python's own collections do.
+        # A collection after every run goes through all objects of what is being loaded: pages that look for their
+        # answer twice a second left it no time. Python's own collections do.
         "runner.postScriptGC": False,
         "runner.magicEnabled": False,  # it parses pages, which Python 3.11 can't do while another thread parses too
         "server.fileWatcherType": "none",
