@@ -18,7 +18,7 @@ PatchWork: TypeAlias = Callable[[Progress], Patching]
 
 
 def patch_work(request: PatchJobRequest, state: ServiceState) -> PatchWork:
-    """Activation patching; it may take more passes than a request that is answered at once."""
+    """Activation patching; it may take more passes than one request may make."""
     state.names.check(request.model)
 
     def work(progress: Progress) -> Patching:

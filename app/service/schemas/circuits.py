@@ -72,7 +72,7 @@ class PatchRequest(RequestModel):
 
 
 class PatchJobRequest(PatchRequest):
-    """The same as a job: it may take more passes than a request that is answered at once."""
+    """The same as a job: it may take more passes than one request may make."""
 
     model_config = request_config(
         {"kind": "patch", "clean": "phone", "corrupted": "shone", "answer": "F", "model": "g2p-t5", "layers": [1]}
