@@ -16,10 +16,10 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from train_translator import read_own_pairs, read_pairs, split
@@ -68,13 +68,25 @@ def prepare(archive: Path, folder: Path) -> None:
     tokenizer.save(str(folder / "tokenizer.json"))
     arrays = {}
     for name, texts in parts.items():
-        rows = [[*one.ids[: MAX_TOKENS - 1], END] for one in tokenizer.encode_batch(texts)]
-        arrays[name] = np.zeros((len(rows), MAX_TOKENS), dtype=np.int16)
-        arrays[f"{name}_lengths"] = np.array([len(ids) for ids in rows], dtype=np.int32)
-        for row, ids in enumerate(rows):
-            arrays[name][row, : len(ids)] = ids
+        arrays[name], arrays[f"{name}_lengths"] = encoded_sentences(tokenizer, texts)
     np.savez_compressed(folder / "sentences.npz", **arrays)
     print({name: array.shape for name, array in arrays.items()}, int(arrays["train_lengths"].sum()), "tokens")
+
+
+class EncodedSentences(NamedTuple):
+    """Rows of ids (n, MAX_TOKENS), filled up with END, and how long each is, its end included."""
+
+    ids: Any
+    lengths: Any
+
+
+def encoded_sentences(tokenizer: Any, texts: Sequence[str]) -> EncodedSentences:
+    """Each text up to its end token."""
+    rows = [[*one.ids[: MAX_TOKENS - 1], END] for one in tokenizer.encode_batch(texts)]
+    ids = np.zeros((len(rows), MAX_TOKENS), dtype=np.int16)
+    for number, row in enumerate(rows):
+        ids[number, : len(row)] = row
+    return EncodedSentences(ids, np.array([len(row) for row in rows], dtype=np.int32))
 
 
 def make_model() -> Any:

@@ -23,7 +23,7 @@ from polysema.app.cli.generate import generate, generate_group
 from polysema.app.cli.inside import inside
 from polysema.app.cli.lessons import lessons_group
 from polysema.app.cli.measure import measure
-from polysema.app.cli.models import models
+from polysema.app.cli.models import models, spaces
 from polysema.app.cli.occurrences import occurrences
 from polysema.app.cli.output import progress_bar
 from polysema.app.cli.static_table import table
@@ -110,6 +110,7 @@ for command in (
     measure,
     models,
     occurrences,
+    spaces,
     table,
 ):
     cli.add_command(command)

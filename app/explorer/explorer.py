@@ -19,6 +19,7 @@ from polysema.app.explorer.collection_search import CollectionSearch
 from polysema.app.explorer.engine_search import engine_search
 from polysema.app.explorer.model_names import ModelNames
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, ModelOptions
+from polysema.app.explorer.results.spaces import ModelCards, SpaceNames, space_names
 from polysema.app.explorer.space_search import SpaceSearch
 from polysema.app.explorer.spaces import collection_of, file_stamp, first_rows, linked_address, static_space
 from polysema.app.explorer.word_space import WordSpace
@@ -26,9 +27,9 @@ from polysema.core.argument_types import checked_arguments
 from polysema.core.environment import home
 from polysema.core.errors import list_of
 from polysema.core.model.catalog import ModelLocation, split_layer
-from polysema.core.model.loading_cost import check_memory_together, free_memory
+from polysema.core.model.loading_cost import check_memory_together, free_memory, weight_bytes
 from polysema.core.progress import Progress, no_progress
-from polysema.core.space.space import Family, Space
+from polysema.core.space.space import Space
 from polysema.indexes.collection import Collection
 from polysema.indexes.engines.address import is_address
 from polysema.indexes.store.space_rows import SpaceRows
@@ -42,7 +43,10 @@ if TYPE_CHECKING:
     from polysema.app.explorer.results.inside import FamiliesAnswer
     from polysema.core.space.transform import Transform
 
-MAX_MODELS = 3  # one of each family
+MAX_MODELS = 3  # of any size: one of each family
+MAX_MODEL_BYTES = (
+    1 << 30
+)  # more than those, as long as all together take no more: the four that ship, and what is beside
 MAX_SPACES = 4
 MAX_CORPORA = 8  # the layers of a small model, which are compared side by side
 
@@ -66,7 +70,7 @@ class Explorer:
         self.names = ModelNames(models)
         self._device = device
         self._folder = collections or home() / "collections"
-        self._models = SingleFlightCache(MAX_MODELS)
+        self._models = SingleFlightCache(MAX_MODELS, lambda one: weight_bytes(one.model), MAX_MODEL_BYTES)
         self._spaces = SingleFlightCache(MAX_SPACES)
         self._corpora = SingleFlightCache(MAX_CORPORA)
         self._given = SingleFlightCache(MAX_SPACES)
@@ -140,16 +144,8 @@ class Explorer:
             progress(f"load {name}", 0, 1)
             found = self.names.locate(name)
             self._make_room(found)
-            loaded = load_model(
-                found,
-                how.device,
-                how.engine,
-                how.compute,
-                how.final_norm,
-                how.stack,
-                how.patient,
-                how.bos,
-            )
+            way = (how.device, how.engine, how.compute, how.final_norm, how.stack, how.patient, how.bos)
+            loaded = load_model(found, *way)
             return ModelExplorer(self, loaded, name)
 
         return self._models.get((name, how), make)
@@ -203,21 +199,21 @@ class Explorer:
         check_memory_together(self.names.loading_bytes(name for name in names if name not in loaded))
         return FamiliesAnswer.of([self.model(name).model for name in names], text, figures)
 
-    def spaces(self) -> list[str]:
-        """The names of the static spaces on this machine: the catalog's vectors, the models' tables, the collections.
+    def spaces(self) -> SpaceNames:
+        """The spaces that have a name or were opened before: files of vectors, models' tables, collections.
 
         Returns:
-            Names that `space` takes.
+            A row each with family, size, license, and whether it is here; `names` are those that are.
         """
-        return [*self.names.here(Family.STATIC), *self.models(), *self.collections.names()]
+        return space_names(self.names.cards().data, self.collections.names())
 
-    def models(self) -> list[str]:
-        """The names of the language models on this machine that read texts.
+    def models(self) -> ModelCards:
+        """The language models that have a name or were opened before.
 
         Returns:
-            Names that `model` takes.
+            A card each with family, size, license, and whether it is here; `names` are those that are.
         """
-        return self.names.here(Family.ENCODER, Family.DECODER, Family.ENCODER_DECODER)
+        return self.names.cards().without_static()
 
     def stamp(self, name: str) -> Hashable:
         """What tells whether the collection or file of that name has changed since.
@@ -255,14 +251,13 @@ class Explorer:
             A number for each: `models`, `model_bytes`, `spaces`, `hits`, `misses`.
         """
         models = [handle.model for handle in self._models.values()]
-        weights = [parameter for model in models for parameter in model.whole.parameters()]
         opened = {id(one): one for kept in (self._spaces, self._corpora, self._given) for one in kept.values()}
         caches = [self._models, self._spaces, self._corpora, self._given, *self.maps.caches()]
         caches += [cache for one in opened.values() for cache in one.search.caches()]
         caches += [cache for handle in self._models.values() for cache in handle.senses.caches()]
         return {
             "models": len(models),
-            "model_bytes": sum(one.numel() * one.element_size() for one in weights),
+            "model_bytes": sum(map(weight_bytes, models)),
             "spaces": len(opened),
             "hits": sum(one.hits for one in caches),
             "misses": sum(one.misses for one in caches),

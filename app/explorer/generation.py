@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from polysema.app.explorer.options import DEFAULT_SPACE
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.model.catalog import entry, folder_of
 from polysema.core.model.load import LanguageModel, on_torch
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
@@ -74,7 +75,8 @@ class GenerationExplorer:
             options: How the next token is chosen; None: the most probable one.
 
         Returns:
-            The steps one by one, and at last the whole text.
+            The steps one by one, those of an encoder-decoder each with its look at the source, and at last the whole
+            text.
 
         Raises:
             UserError: As `generate`, before the first step.
@@ -84,7 +86,7 @@ class GenerationExplorer:
         generation = Generation(self.on_torch(), text, max_new_tokens, k, options)
 
         def steps() -> Iterator[GenerationStep | GeneratedText]:
-            yield from generation
+            yield from generation.with_cross_attention()
             yield generation.result()
 
         return steps()
@@ -166,7 +168,7 @@ class GenerationExplorer:
         return replace(found, gaps=gaps, space=beside)
 
     def _space_beside(self) -> str:
-        if DEFAULT_SPACE in self._explorer.spaces():
+        if folder_of(entry(DEFAULT_SPACE)) is not None:
             return DEFAULT_SPACE
         return self._name if self._model.path is not None else ""
 

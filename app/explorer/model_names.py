@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from polysema.app.explorer.description import describe
+from polysema.app.explorer.opened_models import OpenedModel, opened_before
+from polysema.app.explorer.results.spaces import OPENED_SOURCE, ModelCards, model_card, model_cards
 from polysema.core.errors import ConflictError, NotFoundError, UserError
 from polysema.core.model.catalog import ModelLocation, catalog, folder_of, locate
 from polysema.core.model.catalog_file import CatalogEntry, Member, check_model_name
@@ -105,13 +107,18 @@ class ModelNames:
                 text = text.replace(str(found.path), name)
         return text.replace(folder, "") if folder else text
 
-    def here(self, *families: Family) -> list[str]:
-        """The names, on this machine, of those that are of these families and read texts."""
-        return [
-            row.name
-            for row in self.rows()
-            if row.family in families and row.reads == "texts" and folder_of(row) is not None
-        ]
+    def cards(self) -> ModelCards:
+        """What can be opened by a name or was opened before, with what is known of each before it is loaded."""
+        opened = (row for one in opened_before() if (row := _opened_row(one)) is not None)
+        cards = (*model_cards(self.rows(), True).data, *(model_card(row, True, OPENED_SOURCE) for row in opened))
+        return ModelCards("list", cards)
+
+
+def _opened_row(opened: OpenedModel) -> CatalogEntry | None:
+    """What was opened before as a row under its path or id; None where it can't be opened any more."""
+    with suppress(UserError):
+        return _found(opened.name, opened.name)[0]
+    return None
 
 
 def _found(name: str, place: str) -> tuple[CatalogEntry, ModelLocation]:

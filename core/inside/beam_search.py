@@ -42,6 +42,7 @@ class BeamSearch:
     k: int
     early: bool | str = False
     finished: list[FinishedPath] = field(default_factory=list)
+    best_ids: tuple[int, ...] = ()  # of the best beam behind the last step
     _improvable: bool = True
 
     def steps(self, limit: int) -> Iterator[GenerationStep]:
@@ -133,6 +134,7 @@ class BeamSearch:
             )
             for path, parent in shown
         )
+        self.best_ids = shown[0][0].ids
         return replace(shown[0][0].steps[-1], beams=beams)
 
     def hypotheses(self) -> tuple[Hypothesis, ...]:

@@ -1,14 +1,14 @@
 """What a model writes, token by token: greedily, drawn, or by beam search, as transformers does, and how sure it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from polysema.core.errors import UserError
-from polysema.core.inside.architectures import CROSS, require_hooks
-from polysema.core.inside.attention_modules import find_attentions
+from polysema.core.inside.architectures import require_hooks
 from polysema.core.inside.beam_search import BeamSearch
+from polysema.core.inside.cross_attention import cross_attention, cross_attention_reader
 from polysema.core.inside.generation_results import DecodingOptions, GeneratedText, GenerationStep
-from polysema.core.inside.hooks import twin_of
 from polysema.core.inside.logit_processing import checked_options, end_tokens, rule_processors, with_warpers
 from polysema.core.inside.next_token import NextTokenModel
 from polysema.core.inside.output_head import head_class_note
@@ -105,6 +105,24 @@ class Generation:
             return
         yield from self._single_steps(with_warpers(rules, self.options))
 
+    def with_cross_attention(self) -> Iterator[GenerationStep]:
+        """The steps, those of an encoder-decoder each with its look at the source: one pass more for each of them."""
+        if not self._writer.two:
+            yield from self
+            return
+        with cross_attention_reader(self._model, self._writer) as read:
+            for step in self:
+                yield replace(step, cross_attention=read(self._ids_behind(step))[-1])
+
+    def _ids_behind(self, step: GenerationStep) -> tuple[int, ...]:
+        """The ids of the text behind a step that was just made: of a beam search those of the best beam."""
+        prefix = self.options.prefix
+        if step.number < len(prefix):
+            return prefix[: step.number + 1]
+        if self._search is not None:
+            return (*prefix, *self._search.best_ids)
+        return tuple(one.id for one in self._steps)
+
     def _single_steps(self, processors: Any) -> Iterator[GenerationStep]:
         """One text: the prefix, and then the most probable token each time, or one that is drawn."""
         import torch
@@ -172,30 +190,3 @@ def check_writer(model: LanguageModel) -> None:
     require_hooks(model)
     if model.whole.get_output_embeddings() is None:
         raise UserError(f"{model.name} has no head that scores words, so it writes nothing{head_class_note(model)}")
-
-
-def cross_attention(model: LanguageModel, writer: NextTokenModel, ids: Sequence[int]) -> tuple[tuple[float, ...], ...]:
-    """How much each token that a decoder writes looks at each token of the source: the mean of all layers and heads.
-
-    Args:
-        model: The decoder of an encoder-decoder.
-        writer: What has read the source.
-        ids: What the decoder writes.
-
-    Returns:
-        For each token that is written as many shares as the source has tokens; they add up to 1.
-    """
-    import torch
-
-    read = torch.tensor([[model.start_token, *ids[:-1]]], device=model.whole.device)
-    given = {"decoder_input_ids": read, "use_cache": False, "return_dict": True}
-    total: list[Any] = []
-    modules = find_attentions(model)
-    with twin_of(model) as twin, torch.inference_mode():
-        for layer in range(1, model.n_layers + 1):
-            modules.tap(twin, layer, CROSS, lambda weights: total.append(weights.float().mean(0)))
-        if twin.requested:
-            given["output_attentions"] = True
-        twin.root(**writer.encoder_states(1), **given)
-    mean = sum(total) / len(total)
-    return tuple(tuple(row) for row in mean.tolist())

@@ -73,6 +73,8 @@ class GenerationStep:
     `log_probability` is natural and by the model, `entropy` in bits how open the place was, `rank` (from 1) the token's
     place among all. The `candidates` are the most probable tokens, best first. `forced` tokens were given, `ends` says
     that the token is the end. `text` is what is written so far. Of a beam search `beams` are those after this step.
+    `cross_attention` is of a step that is streamed: how much it looks at each token of an encoder-decoder's source; of
+    a whole text it stands there for all steps.
     """
 
     number: int
@@ -86,6 +88,7 @@ class GenerationStep:
     forced: bool = False
     ends: bool = False
     beams: tuple[Beam, ...] = ()
+    cross_attention: tuple[float, ...] = ()
 
     @property
     def probability(self) -> float:

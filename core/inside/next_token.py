@@ -34,7 +34,7 @@ class NextTokenModel:
         self.model = model
         self.prefix = tuple(prefix)
         self.two = model.family is Family.ENCODER_DECODER
-        self.units = _source_units(model, text) if self.two else one_reading(model, text).tokens
+        self.units = source_units(model, text) if self.two else one_reading(model, text).tokens
         self._source = model.encode([text])[0].windows[0] if self.two else ()
         self.start = (model.start_token,) if self.two else one_reading(model, text).ids
         self._past: Any = None
@@ -119,7 +119,19 @@ class NextTokenModel:
         return self._encoder_rows[n_rows]
 
 
-def _source_units(model: LanguageModel, source: str) -> tuple[Unit, ...]:
+def source_units(model: LanguageModel, source: str) -> tuple[Unit, ...]:
+    """The tokens of what an encoder-decoder reads, as they stand in the text.
+
+    Args:
+        model: An encoder-decoder.
+        source: What its encoder reads.
+
+    Returns:
+        A unit a token, special ones included.
+
+    Raises:
+        UserError: The source is longer than the model's window.
+    """
     encoded = model.one_window(model.encode([source])[0], "the source")
     names = model.tokenizer.convert_ids_to_tokens(list(encoded.windows[0]))
     units = [Unit(name) for name in names]

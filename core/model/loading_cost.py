@@ -5,10 +5,14 @@ import os
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from polysema.core.errors import UnavailableError, UnreadableError
 from polysema.core.model.catalog import catalog
 from polysema.core.model.model_folder import WEIGHTS
+
+if TYPE_CHECKING:
+    from polysema.core.model.language_model import LanguageModel
 
 BYTES_OF_DTYPE = {"float32": 4, "float16": 2, "bfloat16": 2}
 MAX_HEADER_BYTES = 100 << 20
@@ -176,3 +180,8 @@ def _header(path: Path) -> dict[str, dict[str, list[int]]]:
     if not all(isinstance(tensor.get("shape"), list) for tensor in tensors.values()):
         raise UnreadableError(f"{path} can't be read as safetensors: its header is damaged")
     return tensors
+
+
+def weight_bytes(model: "LanguageModel") -> int:
+    """The bytes of a loaded model's weights; tied ones count once."""
+    return sum(one.numel() * one.element_size() for one in model.whole.parameters())

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from polysema.app.explorer import Explorer, SingleFlightCache
-from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.errors import UnavailableError, UnknownWordError, UserError
+from polysema.core.inside.families import COMPARED_MODELS
 from polysema.core.maps.options import MapOptions
 from polysema.core.measure.senses import load_senses
+from polysema.core.model.catalog import entry
 from polysema.indexes.collection import Collection
 
 
@@ -128,6 +130,45 @@ def test_what_is_kept_is_made_once_and_the_oldest_goes_first() -> None:
     for key in ("b", "a", "c", "a", "b"):
         get(key)
     assert made == ["a", "b", "c", "b"]
+
+
+def test_more_are_kept_as_long_as_they_are_small_together() -> None:
+    kept = SingleFlightCache(2, len, 10)
+
+    def get(text: str) -> None:
+        kept.get(text, lambda: text)
+
+    for text in ("aaa", "bbb", "ccc"):
+        get(text)
+    assert kept.values() == ["aaa", "bbb", "ccc"]  # 9 bytes: no number is too many
+    get("dd")
+    assert kept.values() == ["bbb", "ccc", "dd"]
+    for text in ("e" * 50, "f" * 50, "g" * 50):
+        get(text)
+    assert kept.values() == ["f" * 50, "g" * 50]  # of any size two
+
+
+def test_the_four_that_ship_are_loaded_side_by_side() -> None:
+    explorer = Explorer()
+    first = [explorer.model(name) for name in COMPARED_MODELS]
+    assert [explorer.model(name) for name in COMPARED_MODELS] == first
+    assert explorer.memory_usage()["models"] == len(COMPARED_MODELS) > 3
+    row_bytes = sum(member.bytes for name in COMPARED_MODELS for member in entry(name).members)
+    assert row_bytes < 20_000_000
+    assert explorer.memory_usage()["model_bytes"] < 100_000_000
+
+
+def test_a_model_that_was_used_longest_ago_makes_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from polysema.core.model import loading_cost
+
+    explorer = Explorer()
+    explorer.model("gpt-tiny-en")
+    memory = tmp_path / "meminfo"
+    memory.write_text("MemAvailable:   20 kB\n")
+    monkeypatch.setattr(loading_cost, "MEMORY_FILE", memory)
+    with pytest.raises(UnavailableError, match="of memory in float32, and 0.0 GB are free"):
+        explorer.model("bert-tiny-en")
+    assert explorer.memory_usage()["models"] == 0
 
 
 def test_what_failed_is_tried_again() -> None:

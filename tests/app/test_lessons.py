@@ -82,6 +82,11 @@ def test_a_lesson_measures_its_example(explorer: Explorer, name: str, monkeypatc
     exec(compile(found.python, name, "exec"), names)  # the lines under Details run as they stand
 
 
+@pytest.mark.usefixtures("no_decoder")
+def test_the_small_decoder_writes_where_no_larger_one_is_here() -> None:
+    assert lesson("writing").starts("")["model"] == "gpt-tiny-en"
+
+
 def test_numbers_are_the_explorer_s(explorer: Explorer) -> None:
     travel = check(explorer, "travel")
     answer = explorer.space().analogy("queen - king + man", k=8)

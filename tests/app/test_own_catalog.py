@@ -11,8 +11,10 @@ from fastapi.testclient import TestClient
 from polysema import Explorer
 from polysema.app.cli.main import cli
 from polysema.app.config.settings import Settings
+from polysema.app.explorer.opened_models import remember
 from polysema.app.service.app import create_app
 from polysema.core.model.catalog import entry, folder_of, models_here
+from polysema.core.space.space import Family
 
 
 @pytest.fixture
@@ -50,3 +52,40 @@ def test_a_change_of_the_file_is_seen(own: Path) -> None:
     os.utime(own, (1, 1))
     assert "my-bert" not in models_here()
     assert entry("other").path == "/nowhere"
+
+
+def test_every_kind_of_name_is_listed_with_what_it_is(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = entry("bert-tiny-en")
+    birds = str(tmp_path / "birds.txt")
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path / "home"))
+    (tmp_path / "more.txt").write_text("a 1\nb 2\n")
+    remember(str(tmp_path / "more.txt"), Family.STATIC)
+    remember(birds, Family.STATIC)
+    Path(tmp_path / "more.txt").write_bytes(b"%PDF-1.4 ")  # can't be opened any more, and is left out
+    explorer = Explorer(models={"mine": "bert-tiny-en", "flock": birds})
+    explorer.collections.create("stored")
+    spaces = {one.name: one for one in explorer.spaces()}
+    told = {name: (one.family, one.here, one.layers, one.source) for name, one in spaces.items()}
+    assert told["glove-6b-300d"] == ("static", False, False, "catalog")
+    assert told["my-birds"] == ("static", True, False, "own catalog")
+    assert told["my-bert"] == ("encoder", True, True, "own catalog")
+    assert told["mine"] == ("encoder", True, True, "settings")
+    assert told["flock"] == ("static", True, False, "settings")
+    assert told[birds] == ("static", True, False, "opened before")
+    assert told["stored"] == ("collection", True, False, "collection")
+    assert str(tmp_path / "more.txt") not in told
+    size = (tmp_path / "birds.txt").stat().st_size
+    assert {spaces[name].bytes for name in ("my-birds", "flock", birds)} == {size}
+    models = {one.id: one for one in explorer.models()}
+    assert {"my-bert", "mine", "gpt2"} <= set(models)
+    assert not {"my-birds", "flock", birds, "stored"} & set(models)
+    assert (models["gpt2"].here, models["gpt2"].license, models["gpt2"].bytes) == (False, "MIT", 548105171)
+    assert models["my-bert"].bytes == (Path(str(folder_of(entry("minilm-l6")))) / "model.safetensors").stat().st_size
+    assert (models["mine"].license, models["mine"].here) == (model.license, True)
+    assert "gpt2" not in explorer.models()
+    for command in (["models", "list"], ["spaces"]):
+        plain = CliRunner().invoke(cli, command)
+        assert plain.exit_code == 0, plain.output
+        assert all(name in plain.output for name in ("my-birds", birds, "gpt2"))

@@ -10,7 +10,8 @@ import pytest
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.dashboard.picker import choices, history
+from polysema.app.dashboard.picker import choices
+from polysema.app.explorer import opened_models as history
 from polysema.core.space.space import Family
 from tests.app.test_dashboard import as_launched, html, page, settle  # noqa: F401
 from tests.conftest import build

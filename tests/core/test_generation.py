@@ -147,6 +147,27 @@ def test_each_step_s_look_at_the_source_is_the_cross_attention(writers: dict[str
     assert generate(writers["gpt2"], TEXT, 2).cross_attention == ()
 
 
+@pytest.mark.parametrize("setting", ["greedy", "beams"])
+@pytest.mark.parametrize("prefix", [(), (5, 9)])
+def test_a_step_that_is_streamed_looks_at_the_source(
+    writers: dict[str, LanguageModel], setting: str, prefix: tuple[int, ...]
+) -> None:
+    options = DecodingOptions(**{**_fields(SETTINGS[setting][0]), "prefix": prefix})
+    for name in ("translator", "t5"):
+        generation = Generation(writers[name], TEXT, 8, 3, options)
+        steps = list(generation.with_cross_attention())
+        found = generation.result()
+        written = {(step.number, step.text) for step in found.steps}
+        same = [step for step in steps if (step.number, step.text) in written]
+        assert len(same) >= (len(steps) if setting == "greedy" else len(prefix) + 1)
+        for step in same:  # of a beam search the best beam of the time may be another than the one that won
+            np.testing.assert_allclose(step.cross_attention, found.cross_attention[step.number], atol=1e-6)
+        assert all(sum(step.cross_attention) == pytest.approx(1, abs=1e-5) for step in steps)
+        assert all(step.cross_attention == () for step in found.steps)
+    steps = list(Generation(writers["gpt2"], TEXT, 2).with_cross_attention())
+    assert [step.cross_attention for step in steps] == [(), ()]
+
+
 def test_what_cannot_be_is_said_in_one_line(writers: dict[str, LanguageModel], tiny: dict[str, Path]) -> None:
     model = writers["gpt2"]
     for options, message in (

@@ -1,4 +1,4 @@
-"""The models that ship in 8 bits: a translator and a BERT. Their figures are those of their cards."""
+"""The models that ship in 8 bits: a translator, a BERT and a GPT. Their figures are those of their cards."""
 
 import hashlib
 import importlib.util
@@ -55,7 +55,7 @@ def test_rows_come_back_within_half_a_step() -> None:
     assert all((quantize_rows(back)[name] == stored[name]).all() for name in ("matrix", "bias"))
 
 
-@pytest.mark.parametrize("name", ["marian-en-fr", "bert-tiny-en"])
+@pytest.mark.parametrize("name", ["marian-en-fr", "bert-tiny-en", "gpt-tiny-en"])
 def test_they_come_with_the_package_and_are_small(name: str) -> None:
     row = entry(name)
     folder = folder_of(row)
@@ -111,7 +111,7 @@ def test_hidden_pieces_are_filled_as_the_card_says() -> None:
 
     folder = locate("bert-tiny-en").path
     assert folder is not None
-    module = script_of_masks()
+    module = trainer("train_fill_mask")
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     rows = [one.ids[: module.MAX_TOKENS] for one in tokenizer.encode_batch([english for english, _ in HELD_OUT])]
     ids = torch.zeros(len(rows), module.MAX_TOKENS, dtype=torch.long)
@@ -126,12 +126,28 @@ def test_hidden_pieces_are_filled_as_the_card_says() -> None:
     )
 
 
-def script_of_masks() -> Any:
+def test_what_is_written_on_is_as_probable_as_the_card_says() -> None:
+    from tokenizers import Tokenizer
+    from transformers import GPT2LMHeadModel
+
+    folder = locate("gpt-tiny-en").path
+    assert folder is not None
+    module = trainer("train_decoder")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    rows = module.encoded_sentences(tokenizer, [english for english, _ in HELD_OUT])
+    given = (torch.from_numpy(rows.ids).long(), torch.from_numpy(rows.lengths).long())
+    assert module.perplexity_of(GPT2LMHeadModel.from_pretrained(folder), *given) == pytest.approx(
+        figure("gpt-tiny-en", "perplexity on the first 200 sentences"), rel=0.02
+    )
+
+
+def trainer(name: str) -> Any:
+    """A script of a training, which imports those beside it."""
     import sys
 
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
-        return script("train_fill_mask")
+        return script(name)
     finally:
         sys.path.remove(str(ROOT / "benchmarks"))
 

@@ -59,6 +59,8 @@ ONLY_IN_THE_SHELL = {
     "mcp": "is a service of its own, see test_tools.py",
     "serve": "is the service",
     "settings": "of the service itself",
+    "models list": "is models",
+    "spaces": "of this machine's own collections: tests/app/test_own_catalog.py",
     "table": "writes a file",
 }
 # routes that have no command, and why
@@ -70,7 +72,7 @@ ONLY_OVER_HTTP = {
     "POST /v1/embeddings": "OpenAI's protocol",
     "GET /v1/models/{name}": "one row of models",
     "GET /v1/models/{name}/baselines": "stands beside each answer",
-    "GET /v1/spaces": "models lists them",
+    "GET /v1/spaces": "of the service's own collections: tests/service/test_own_models.py",
     "GET /v1/spaces/{name}": "the card of a space",
     "GET /v1/analogy": "as POST",
     "POST /v1/direction": "a vector for programs",

@@ -56,7 +56,12 @@ def takes_the_names(url: str, folder: Path, birds: Path) -> None:
         assert (cards["mine"]["family"], cards["mine"]["here"]) == ("encoder", True)
         assert cards["mine"]["bytes"] == (folder / "model.safetensors").stat().st_size
         assert (cards["birds"]["family"], http.get("/v1/models/birds").json()) == ("static", cards["birds"])
-        assert {"mine", "birds"} <= {one["name"] for one in http.get("/v1/spaces").json()["spaces"]}
+        assert (cards["mine"]["source"], cards["minilm-l6"]["source"]) == ("settings", "catalog")
+        http.put("/v1/collections/stored")
+        spaces = {one["name"]: one for one in http.get("/v1/spaces").json()["spaces"]}
+        assert {"mine", "birds", "stored"} <= set(spaces)
+        assert spaces["stored"]["family"] == "collection"
+        assert (spaces["birds"]["bytes"], spaces["birds"]["source"]) == (birds.stat().st_size, "settings")
         answers = [http.get(path) for path in ("/v1/models", "/v1/spaces", "/v1/spaces/birds", "/v1/spaces/mine")]
         answers += [http.post(path, json={"model": "mine", **body}) for path, body in BODIES]
         answers.append(http.get("/v1/neighbors", params={"space": "birds", "word": "swan", "k": 1}))
@@ -74,6 +79,9 @@ def takes_the_names(url: str, folder: Path, birds: Path) -> None:
         assert (taken.status_code, "of a model that is served" in taken.text) == (409, True)
     with Client(url) as client:
         assert client.model("mine").embed([TEXT], layers=[2]).vectors.shape[-1] == 16
+        assert "mine" in client.models()
+        assert "birds" not in client.models()
+        assert {"mine", "stored"} <= set(client.spaces().names)
 
 
 def test_no_request_names_a_path(weights: Path, birds: Path, tmp_path: Path) -> None:

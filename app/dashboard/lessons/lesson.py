@@ -228,7 +228,7 @@ def answerers() -> list[str]:
 
 def sentence_writers() -> list[str]:
     """The models here that write sentences: decoders first, then the translators."""
-    return [*choices.models(("texts",), (Family.DECODER,)), *translators()]
+    return [*choices.models(SENTENCES, (Family.DECODER,)), *translators()]
 
 
 SENTENCES = ("texts", "sentences")

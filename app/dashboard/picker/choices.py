@@ -9,8 +9,8 @@ import streamlit as st
 
 from polysema.app.config.settings import is_loopback
 from polysema.app.dashboard import widgets
-from polysema.app.dashboard.picker.history import OpenedModel, opened_before
 from polysema.app.explorer.description import describe
+from polysema.app.explorer.opened_models import OpenedModel, opened_before
 from polysema.core.model.catalog import CatalogEntry, folder_of, models_here
 from polysema.core.space.space import Family
 
@@ -44,8 +44,9 @@ def models(reads: Sequence[str] = ("texts",), families: Sequence[Family] = MODEL
         Names, paths and hub ids.
     """
     known = {row.name: row.family for row in rows()}
-    own = widgets.explorer().names
-    named = [*models_here(tuple(reads)), *(name for name in own.here(*MODEL_FAMILIES) if own.owns(name))]
+    owns = widgets.explorer().names.owns
+    here = (row for row in rows() if owns(row.name) and row.family in MODEL_FAMILIES and folder_of(row) is not None)
+    named = [*models_here(tuple(reads)), *(row.name for row in here if row.reads in reads)]
     return [name for name in named if known[name] in families] + [
         one.name for one in opened() if one.family in families and one.family in MODEL_FAMILIES
     ]

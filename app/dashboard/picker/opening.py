@@ -9,8 +9,8 @@ from polysema.app.dashboard.data.collection_care import size
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.bring import bring
 from polysema.app.dashboard.picker.card import card, fits
-from polysema.app.dashboard.picker.history import forget, remember
 from polysema.app.explorer.description import describe
+from polysema.app.explorer.opened_models import forget, remember
 from polysema.core.errors import UserError
 from polysema.core.model.catalog import CatalogEntry, ModelLocation, folder_of, locate
 from polysema.core.model.description import ModelDescription

@@ -2,14 +2,16 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import streamlit as st
 
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
-from polysema.app.dashboard.writing.step_charts import text_html
+from polysema.app.dashboard.writing.step_charts import best_tokens, lit_source, text_html
 from polysema.core.inside.generation_results import DecodingOptions, GeneratedText, GenerationStep
+from polysema.core.inside.next_token import source_units
 from polysema.core.progress import Progress
 
 N_CANDIDATES = 8
@@ -33,18 +35,27 @@ class WrittenText(NamedTuple):
     steps: tuple[GenerationStep, ...]
 
 
+@dataclass(slots=True)
+class LiveText:
+    """What has come of a text: the tokens of an encoder-decoder's source, and the steps."""
+
+    source: tuple[str, ...] = ()
+    steps: list[GenerationStep] = field(default_factory=list)
+
+
 @st.cache_resource(show_spinner=False, max_entries=1)
-def _steps_so_far() -> OrderedDict[Hashable, list[GenerationStep]]:
+def _live_texts() -> OrderedDict[Hashable, LiveText]:
     return OrderedDict()
 
 
-def _begun(key: Hashable) -> list[GenerationStep]:
-    """The steps of a text so far, shared by all who look at it; those of the oldest texts are forgotten."""
-    every = _steps_so_far()
-    steps = every.setdefault(key, [])
+def _begin(key: Hashable) -> LiveText:
+    """A text of which nothing has come, shared by all who look at it; the oldest texts are forgotten."""
+    every = _live_texts()
+    every[key] = LiveText()
+    every.move_to_end(key)
     while len(every) > MAX_TEXTS:
         every.popitem(last=False)
-    return steps
+    return every[key]
 
 
 def written(wanted: Written, joined: bool) -> WrittenText | None:
@@ -62,23 +73,29 @@ def written(wanted: Written, joined: bool) -> WrittenText | None:
 
 def _write(wanted: Written, key: Hashable, progress: Progress) -> WrittenText:
     widgets.check_length(wanted.text)
-    steps = _begun(key)
-    steps.clear()
+    live = _begin(key)
     generation = widgets.explorer().model(wanted.model).generation
+    model = generation.on_torch()
+    if model.reads_two:
+        live.source = tuple(unit.name for unit in source_units(model, wanted.text))
     for one in generation.stream(wanted.text, wanted.n, N_CANDIDATES, wanted.options):
         if isinstance(one, GeneratedText):
-            return WrittenText(one, tuple(steps))
-        steps.append(one)
-        progress("write", len(steps), wanted.n)
+            return WrittenText(one, tuple(live.steps))
+        live.steps.append(one)
+        progress("write", len(live.steps), wanted.n)
     raise AssertionError("a stream ends with the whole text")
 
 
 def _show(key: Hashable, prompt: str, joined: bool) -> None:
-    """What has come so far."""
-    steps = list(_steps_so_far().get(key, ()))
-    if not steps:
+    """What has come so far; of an encoder-decoder with the source beside it, lit by the look of the last token."""
+    live = _live_texts().get(key)
+    steps = list(live.steps) if live is not None else []
+    if live is None or not steps:
         return
-    if steps[-1].beams:  # the best beam of a step may go on another one than that of the step before
+    if live.source:
+        tokens = best_tokens(steps)
+        lit_source(live.source, steps[-1].cross_attention, tokens, len(tokens) - 1)
+    elif steps[-1].beams:  # the best beam of a step may go on another one than that of the step before
         st.markdown(widgets.plain(steps[-1].text))
     else:
         st.html(text_html(prompt, steps, joined))

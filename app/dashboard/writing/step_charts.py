@@ -95,21 +95,32 @@ def candidate_chart(found: GeneratedText, key: str) -> tuple[int, int] | None:
     return (step, number) if type(step) is int and type(number) is int else None
 
 
-def lit_source(found: GeneratedText, step: int) -> None:
-    """Source and target side by side: the token of a step marked, the source lit by how much that step looks at it."""
-    shares = found.cross_attention[step]
+def best_tokens(steps: Sequence[GenerationStep]) -> list[str]:
+    """The tokens of the text behind the last step: of a beam search those of its best beam, from parent to parent."""
+    tokens: list[str] = []
+    place = 0
+    for step in reversed(steps):
+        if not step.beams:
+            tokens.append(step.token)
+            continue
+        running = step.beams if step is steps[-1] else [beam for beam in step.beams if not beam.ends]
+        tokens.append(running[place].token)
+        place = running[place].parent
+    return tokens[::-1]
+
+
+def lit_source(source: Sequence[str], shares: Sequence[float], tokens: Sequence[str], place: int) -> None:
+    """Source and target side by side: one of the tokens marked, the source lit by how much that one looks at it."""
     top = max(shares)
-    source = "".join(
-        _lit(name, share, share / top if top else 0.0) for name, share in zip(found.prompt, shares, strict=True)
-    )
+    lit = "".join(_lit(name, share, share / top if top else 0.0) for name, share in zip(source, shares, strict=True))
     target = "".join(
-        f'<mark style="padding:2px 1px">{escape(one.token)}</mark>' if one.number == step else escape(one.token)
-        for one in found.steps
+        f'<mark style="padding:2px 1px">{escape(token)}</mark>' if number == place else escape(token)
+        for number, token in enumerate(tokens)
     )
     left, right = st.columns(2, gap="medium")
     with left:
         widgets.say("**Source**, lit by the cross-attention of the marked word")
-    left.html(f'<div class="ps-lit" style="line-height:2.2">{source}</div>')
+    left.html(f'<div class="ps-lit" style="line-height:2.2">{lit}</div>')
     with right:
         widgets.say("**Written**")
     right.html(f'<div class="ps-lit" style="line-height:2.2;white-space:pre-wrap">{target}</div>')

@@ -174,7 +174,8 @@ def _steps(key: str, branches: Branches, found: GeneratedText, wanted: Written) 
     left, right = st.columns([7, 5], gap="medium")
     with left:
         if found.cross_attention:
-            lit_source(found, step.number)
+            tokens = [one.token for one in found.steps]
+            lit_source(found.prompt, found.cross_attention[step.number], tokens, step.number)
             with st.expander("Every step’s look at the source"):
                 downloads.chart(look_chart(found), "How each written token looks at the source")
         else:

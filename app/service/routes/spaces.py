@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from polysema.app.explorer import AnalogyOptions, SearchOptions, WordSpace, query_vectors
 from polysema.app.explorer.options import parse_pair
 from polysema.app.explorer.results import NeighborAnswers
-from polysema.app.explorer.results.spaces import SpaceInfo, SpaceName, SpaceNames
+from polysema.app.explorer.results.spaces import SpaceInfo, model_cards, space_names
 from polysema.app.explorer.results.words import VECTOR_FIELDS
 from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.dependencies import ServiceState, StateDep
@@ -30,27 +30,18 @@ from polysema.app.service.schemas.words import (
     SpacesResponse,
 )
 from polysema.core.errors import UserError
-from polysema.core.model.catalog import folder_of
 from polysema.core.space.expression import Term
 from polysema.core.space.lookup import Policy
-from polysema.core.space.space import Family
 
 router = APIRouter(prefix="/v1", tags=["spaces"], route_class=CheckedRoute)
 
 
 @router.get("/spaces", responses=json(SpacesResponse))
 async def spaces(state: StateDep) -> Response:
-    """The static spaces that have a name; a model's name with a layer, `minilm-l6@6`, is one of occurrences. A
-    collection is a space by its name as well (`mine`, or `mine/SPACE`).
+    """The static spaces that have a name, and the collections; a model's name with a layer, `minilm-l6@6`, is one of
+    occurrences, and `mine/SPACE` one space of a collection.
     """
-    return answer(
-        SpaceNames(
-            tuple(
-                SpaceName(row.name, row.family.value, folder_of(row) is not None, row.family is not Family.STATIC)
-                for row in state.names.rows()
-            )
-        )
-    )
+    return answer(space_names(model_cards(state.names.rows()).data, state.shelf.names()))
 
 
 @router.get("/spaces/{name}", responses=json(SpaceResponse))

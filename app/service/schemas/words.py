@@ -233,5 +233,5 @@ AssociationResponse = response_model(
 TravelResponse = response_model(
     TravelAnswer("house", "poor -> rich", (TravelStep(0.0, 1.0, NEAR),), np.ones((1, 2), np.float32), STATIC_ORIGIN)
 )
-SpacesResponse = response_model(SpaceNames((SpaceName("glove-6b-50d", "static", True, False),)))
+SpacesResponse = response_model(SpaceNames((SpaceName("glove-6b-50d", "static", True, False, "PDDL-1.0", 83_673_675),)))
 SpaceResponse = response_model(SpaceInfo("glove-6b-50d", 400_000, 50, (), STATIC_ORIGIN))
