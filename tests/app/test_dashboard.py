@@ -313,6 +313,19 @@ def test_the_parts_of_inside(query: dict[str, str], button: str, wrong: tuple[st
     assert [message.lower() in e.value.lower() for e in app.error] == [True]
 
 
+@pytest.mark.parametrize(("part", "tab", "box"), [("hidden states", "Lens", "lt_w"), ("heads", "Attention", "at_w")])
+def test_a_patched_place_leads_to_its_lens_or_head_and_back(part: str, tab: str, box: str) -> None:
+    app = settle(page("inside", see="Patching", pm_in="g2p-t5", pp=part))
+    assert not app.exception
+    app.button(key="patched_places_0").click().run()
+    settle(app)
+    assert not app.exception
+    assert (app.button_group(key="see").value, app.text_input(key=box).value) == (tab, "phone")
+    app.button(key="inside_back").click().run()
+    assert settle(app).button_group(key="see").value == "Patching"
+    assert not app.exception
+
+
 def test_a_head_from_the_browser_is_checked() -> None:
     from polysema.app.dashboard.components.heads import chosen_head
 

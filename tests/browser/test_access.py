@@ -1,4 +1,4 @@
-"""axe-core on every page: no finding that is serious or critical, in both themes."""
+"""Every page fits a phone and a wide window, and axe-core finds nothing serious or critical, in both themes."""
 
 from typing import Any
 
@@ -41,17 +41,37 @@ def findings(page: Any) -> list[str]:
     ]
 
 
+def beyond_the_edge(page: Any, width: int) -> list[str]:
+    """What reaches over the window's right edge and is neither swiped nor scrolled for itself."""
+    return list(
+        page.evaluate(
+            "width => [...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > width "
+            "&& e.clientWidth > 0"
+            " && !e.parentElement.closest('.st-key-map_bar')"  # which is swiped
+            " && getComputedStyle(e).position !== 'fixed' && e.type !== 'range' && !e.closest('[data-testid=stCode], "
+            "[data-testid=stDataFrame]')).map(e => e.outerHTML.slice(0, 200)).slice(0, 5)",
+            width + 1,
+        )
+    )
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_nothing_serious_is_in_the_way(page: Any, path: str) -> None:
+    """Opened on a phone in the light, where it fits; then in a wide window in the dark: one visit shows the four."""
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    page.set_viewport_size({"width": 390, "height": 844})
     page.goto(path)
     page.wait_for_selector(PAGES[path], timeout=180_000)
     at_rest(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert beyond_the_edge(page, 390) == []
     assert findings(page) == []
+    page.set_viewport_size({"width": 1440, "height": 1000})
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     until(
         lambda: page.locator(".stApp").evaluate("e => getComputedStyle(e).colorScheme") == "dark",
         "the theme stays light",
     )
     page.wait_for_timeout(500)
+    assert beyond_the_edge(page, 1440) == []
     assert findings(page) == []

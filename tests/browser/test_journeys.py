@@ -102,46 +102,6 @@ def test_click_a_square_of_the_lens(page: Any) -> None:
     page.wait_for_selector("text=/At layer [012], token .pad/", timeout=120_000)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/",
-        "/analogies",
-        "/neighbors",
-        "/contexts?map=PCA",
-        "/map?mn=1k&mm=PCA",
-        "/compare?cn=500&cmap=PCA",
-        "/inside",
-        "/writing?wm=marian-en-fr&wh=beam+search",
-        "/lessons?lesson=travel&step=reveal",
-        "/data",
-    ],
-)
-def test_it_fits_a_phone(page: Any, path: str) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(path)
-    if path == "/":
-        page.wait_for_selector("text=Explore your own texts or vectors", timeout=180_000)
-        at_rest(page)
-    elif path == "/inside":
-        page.wait_for_selector(".polysema-heads[data-ready='1']", timeout=180_000)
-    elif path.startswith("/writing"):
-        page.wait_for_selector("text=The beams", timeout=180_000)
-    elif path == "/data":
-        page.wait_for_selector("text=can be cancelled", timeout=180_000)
-    else:
-        wait_for_map(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    overflow = page.evaluate(
-        "[...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > 391 && "
-        "e.clientWidth > 0"
-        " && !e.parentElement.closest('.st-key-map_bar')"  # which is swiped
-        " && getComputedStyle(e).position !== 'fixed' && e.type !== 'range' && !e.closest('[data-testid=stCode], "
-        "[data-testid=stDataFrame]')).map(e => e.outerHTML.slice(0, 200)).slice(0, 5)"
-    )
-    assert overflow == []
-
-
 def walk_to(page: Any, word: str) -> None:
     """Step through the plot by the keyboard to the point of that name, and choose it."""
     stage = page.locator(".polysema-scatter [tabindex='0']").first

@@ -8,6 +8,7 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import (
     circuits_of,
     model_box,
@@ -15,13 +16,16 @@ from polysema.app.dashboard.inside.controls import (
     shown,
     typed,
 )
+from polysema.app.dashboard.inside.find_head import OWN_ATTENTION
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.trail import trail_bar, walk
 from polysema.core.inside.patch_inputs import PatchOptions
 from polysema.core.inside.patching import Patching
 from polysema.core.model.catalog import READABLE
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
+MAX_LISTED_PLACES = 8
 EVERY_NTH = 3  # layers, unless all of them are wanted: each costs a pass for each layer and token
 PARTS = {
     "hidden states": "residual",
@@ -121,6 +125,40 @@ def patching_of(query: PatchQuery, progress: Progress = no_progress) -> Patching
     return circuits.patch((query.clean, query.corrupted), query.answer, query.against or None, options, None, progress)
 
 
+def largest_places(found: Patching, query: PatchQuery) -> None:
+    """The places of the largest effects; a click leads to the head's attention or to the lens of the clean text."""
+    layer, name, effect = found.best(1)[0]
+    widgets.say(f"The largest effect is **{effect:.2f}**, of layer **{layer}** at **{widgets.plain(shown(name))}**.")
+    kind = "w" if choices.reads_letters(query.model) else "t"
+
+    def look(place: object) -> None:
+        if isinstance(place, tuple):  # layer, head
+            heads = {f"al_{query.model}_self": place[0], f"ah_{query.model}_self": place[1]}
+            own = {"ak": OWN_ATTENTION["encoder"]} if kind == "w" else {}
+            walk("inside", {"see": "Attention", "am": query.model, f"at_{kind}": query.clean} | heads | own)
+        else:
+            walk(
+                "inside",
+                {"see": "Lens", "lm": query.model, f"lt_{kind}": query.clean, f"lw_{kind}": query.answer},
+            )
+
+    rows = [
+        ListedRow(
+            f"layer {layer}, {shown(name)}",
+            "",
+            effect,
+            layer if found.positions else (layer, found.columns.index(name)),
+        )
+        for layer, name, effect in found.best(MAX_LISTED_PLACES)
+    ]
+    trail_bar("inside", f"Patching {query.answer}")
+    clickable_list(rows, "patched_places", look)
+    st.caption(
+        "The largest effects; a click leads to "
+        + ("the predictions of the clean text, layer by layer." if found.positions else "the head’s attention.")
+    )
+
+
 def patching_picture(found: Patching, query: PatchQuery) -> None:
     """The heat map, and what it says and doesn't say."""
     names = [shown(name) for name in found.columns]
@@ -154,8 +192,7 @@ def patching_picture(found: Patching, query: PatchQuery) -> None:
         .properties(height=max(220, min(560, 18 * len(found.layers) + 150)))
     )
     downloads.chart(squares, "The effect of patching each layer and token")
-    layer, name, effect = found.best(1)[0]
-    widgets.say(f"The largest effect is **{effect:.2f}**, of layer **{layer}** at **{widgets.plain(shown(name))}**.")
+    largest_places(found, query)
     widgets.remark(
         "What could fool you: a large effect shows where the difference passes by, not where it is computed; a small "
         "one may hide a second way that does the same work; and the answer turns only for this pair of texts. "
