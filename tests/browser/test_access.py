@@ -22,6 +22,8 @@ PAGES = {
     "/lessons?lesson=blocks&step=reveal": "text=Details",
     "/inside": ".polysema-heads[data-ready='1']",
     "/writing?wm=marian-en-fr&wh=beam+search": "text=The beams",
+    "/families": "text=What the cross-attention carries",
+    "/measures": "[data-testid=stVegaLiteChart]",
     "/inside?see=Lens&lm=g2p-t5": "text=At layer 2, token N",
     "/data": "text=can be cancelled",
     "/data?dadd=Upload+files": "text=Pickles are never opened",

@@ -16,6 +16,8 @@ from polysema.app.explorer.serialization import to_json
 
 SERIES = "curve"
 MOST_FREQUENT = "most frequent answer"
+MAX_PAIRED_CHARACTERS = 18  # of names that stand two in a row on a phone
+LEGEND_ROW_HEIGHT = 18  # pixels
 
 
 def curves(found: Report, measurement: Measurement) -> None:
@@ -69,7 +71,8 @@ def _series(found: Report, row: object) -> str:
 def curve_chart(table: pd.DataFrame, shown: str) -> alt.LayerChart:
     """Lines with points over the layers, distinguished by color, dash and shape; what has no layer is a level line."""
     names = list(dict.fromkeys(table[SERIES]))
-    legend = alt.Legend(title=None, orient="bottom", labelLimit=0, columns=2)
+    columns = 2 if max(map(len, names), default=0) <= MAX_PAIRED_CHARACTERS else 1
+    legend = alt.Legend(title=None, orient="bottom", labelLimit=0, columns=columns)
     color = alt.Color(f"{SERIES}:N", sort=names, legend=legend)
     base = alt.Chart(table[table["layer"].notna()]).encode(
         x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),
@@ -77,15 +80,16 @@ def curve_chart(table: pd.DataFrame, shown: str) -> alt.LayerChart:
         color=color,
         tooltip=[SERIES, "layer", alt.Tooltip("value:Q", format=".4f")],
     )
-    level = alt.Chart(table[table["layer"].isna()]).encode(
-        y="value:Q", color=color, tooltip=[SERIES, alt.Tooltip("value:Q", format=".4f")]
-    )
-    drawn = (
-        base.mark_line().encode(strokeDash=alt.StrokeDash(f"{SERIES}:N", sort=names, legend=legend))
-        + base.mark_point(filled=True, size=45).encode(shape=alt.Shape(f"{SERIES}:N", sort=names, legend=legend))
-        + level.mark_rule(strokeDash=[2, 4], size=2)
-    )
-    return drawn.properties(height=380)
+    drawn = base.mark_line().encode(
+        strokeDash=alt.StrokeDash(f"{SERIES}:N", sort=names, legend=legend)
+    ) + base.mark_point(filled=True, size=45).encode(shape=alt.Shape(f"{SERIES}:N", sort=names, legend=legend))
+    without_layer = table[table["layer"].isna()]
+    if len(without_layer):  # an empty group of marks would be a picture without a name
+        level = alt.Chart(without_layer).encode(
+            y="value:Q", color=color, tooltip=[SERIES, alt.Tooltip("value:Q", format=".4f")]
+        )
+        drawn += level.mark_rule(strokeDash=[2, 4], size=2)
+    return drawn.properties(height=380 + LEGEND_ROW_HEIGHT * max(0, -(-len(names) // columns) - 2))
 
 
 def _rounded(row: dict[str, object]) -> dict[str, object]:

@@ -43,4 +43,9 @@ export default function mountDrawing({ data, parentElement }) {
   parentElement.querySelector('.polysema-drawing')?.remove();
   parentElement.append(box);
   shownSource.set(parentElement, data.svg);
+  // one that is wider than its place is moved by the arrow keys, too
+  new ResizeObserver(() => {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute('tabindex');
+  }).observe(box);
 }
