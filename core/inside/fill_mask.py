@@ -12,6 +12,7 @@ from polysema.core.errors import UserError
 from polysema.core.inside.architectures import require_hooks
 from polysema.core.inside.output_head import head_class_note, logits_of
 from polysema.core.inside.readings import one_reading, token_name
+from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
@@ -123,6 +124,7 @@ def check_filler(model: LanguageModel) -> None:
         )
     if model.tokenizer.mask_token_id is None:
         raise UserError(f"the tokenizer of {model.name} has no mask token, so it fills no gap")
+    require_finite(model)
 
 
 def with_mask(model: LanguageModel, text: str) -> str:

@@ -13,6 +13,7 @@ from polysema.core.inside.logit_processing import checked_options, end_tokens, r
 from polysema.core.inside.next_token import NextTokenModel
 from polysema.core.inside.output_head import head_class_note
 from polysema.core.inside.token_distribution import Distribution
+from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
@@ -190,3 +191,4 @@ def check_writer(model: LanguageModel) -> None:
     require_hooks(model)
     if model.whole.get_output_embeddings() is None:
         raise UserError(f"{model.name} has no head that scores words, so it writes nothing{head_class_note(model)}")
+    require_finite(model)

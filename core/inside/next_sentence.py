@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import require_hooks
+from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.load import LanguageModel
 
 
@@ -78,3 +79,4 @@ def check_pairs(model: LanguageModel) -> None:
             f"{model.name} has no next-sentence head: its folder holds a {type(model.whole).__name__}, a "
             "BertForPreTraining would have one"
         )
+    require_finite(model)

@@ -17,6 +17,7 @@ from polysema.core.inside.hooks import HookedRun, Unit, states_of, twin_of
 from polysema.core.inside.lens_scores import Scorer, head_scorer
 from polysema.core.inside.patch_inputs import PatchOptions, draws_of, place_of, positions_in, readings_of
 from polysema.core.inside.patch_sites import PatchBench, PatchGrid, RecordedPass
+from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats
@@ -87,6 +88,7 @@ def patch(
             without a head; more passes than are made at once.
     """
     options = options or PatchOptions()
+    require_finite(model)
     scorer = head_scorer(model)
     clean, corrupted = readings_of(model, texts, options)
     forms = [forms_of(model, word) for word in (answer, against) if word is not None]

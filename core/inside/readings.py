@@ -8,6 +8,7 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.pass_cost import longest_pass, pass_cost
+from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import EncodedText, Span, find_word, words_of
 from polysema.core.space.space import Family, Ints
@@ -63,12 +64,14 @@ def read(model: LanguageModel, text: str | None, source: str | None = None) -> t
     if source is None:
         raise UserError(f"the decoder of {model.name} reads a source beside each text; none was given")
     beside = _readings(model, source, model.one_window(model.encode([source])[0], "the source"))[0]
-    written = model.generate([source])[0] if text is None else text
-    encoded = model.decoder_input(model.encode_targets([written])[0])
+    if text is None:
+        require_finite(model)  # else it writes nothing, or without end, and the message would say so
+        text = model.generate([source])[0]
+    encoded = model.decoder_input(model.encode_targets([text])[0])
     if not len(encoded):
         raise UserError(f"{model.name} writes nothing for {source!r}; give the decoder's text")
-    (reading,) = _readings(model, written, encoded)
-    return (HookedRun(written, reading.ids, reading.tokens, reading.fresh, source=beside),)
+    (reading,) = _readings(model, text, encoded)
+    return (HookedRun(text, reading.ids, reading.tokens, reading.fresh, source=beside),)
 
 
 def _readings(model: LanguageModel, text: str, encoded: EncodedText) -> tuple[HookedRun, ...]:

@@ -49,7 +49,7 @@ def beyond_the_edge(page: Any, width: int) -> list[str]:
         page.evaluate(
             "width => [...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > width "
             "&& e.clientWidth > 0"
-            " && !e.parentElement.closest('.st-key-map_bar')"  # which is swiped
+            " && !e.parentElement.closest('.st-key-map_bar, .st-key-candidate_charts')"  # which are swiped
             " && getComputedStyle(e).position !== 'fixed' && e.type !== 'range' && !e.closest('[data-testid=stCode], "
             "[data-testid=stDataFrame]')).map(e => e.outerHTML.slice(0, 200)).slice(0, 5)",
             width + 1,

@@ -18,12 +18,14 @@ from polysema.core.inside.attention import AttentionView, attention
 from polysema.core.inside.attribution import contributions
 from polysema.core.inside.embedding_path import state_vector
 from polysema.core.inside.explained_move import MoveOptions, explain_move
+from polysema.core.inside.fill_mask import fill_mask
+from polysema.core.inside.generation import generate
 from polysema.core.inside.lens import LensView, lens
 from polysema.core.inside.parameter_counts import widths
 from polysema.core.inside.proof import ATTENTION, CROSS_ATTENTION, LENS, PARTS, Proof, proof_of
 from polysema.core.inside.steering import Statement
 from polysema.core.model.contextual import embed
-from polysema.core.model.load import LanguageModel, load_model
+from polysema.core.model.load import LanguageModel, load_model, on_torch
 from polysema.core.model.sentences import embed_sentences
 from tests.families import BOTH, FAMILIES, VARIANTS, save_family
 
@@ -212,6 +214,36 @@ def test_weights_that_are_no_numbers_are_named(opened: Open, tmp_path: Path) -> 
             ask()
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "part"), [("t5", "encoder"), ("bart", "encoder"), ("bart", "decoder")])
+def test_weights_that_are_no_numbers_are_named_before_a_decoder_writes(
+    name: str, part: str, opened: Open, tmp_path: Path
+) -> None:
+    def change(whole: Any) -> None:
+        list(getattr(whole, f"get_{part}")().parameters())[-1][0] = float("nan")
+
+    model = broken(opened(name, "decoder"), tmp_path, change)
+    decoder = on_torch(model, "decoder")
+    for ask in (
+        lambda: attention(decoder, None, None, TEXT),
+        lambda: attention(decoder, None, None, TEXT, AttentionView("cross")),
+        lambda: lens(decoder, None, source=TEXT),
+        lambda: contributions(decoder, None, "swan", source=TEXT),
+        lambda: generate(decoder, TEXT),
+    ):
+        with pytest.raises(UserError, match=r"NaN or infinite are 1 of \d+ in .*; get the file again") as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_gap_is_not_filled_by_weights_that_are_no_numbers(opened: Open, tmp_path: Path) -> None:
+    def change(whole: Any) -> None:
+        whole.cls.predictions.bias[3] = float("inf")
+
+    model = broken(opened("bert", ""), tmp_path, change)
+    with pytest.raises(UserError, match=r"are not all numbers: NaN or infinite are 1 of 214 in cls\.predictions"):
+        fill_mask(model, "the [MASK] swan")
 
 
 def test_finite_weights_are_looked_at_once_for_their_content(

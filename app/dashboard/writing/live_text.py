@@ -17,6 +17,7 @@ from polysema.core.progress import Progress
 N_CANDIDATES = 8
 MAX_TEXTS = 64
 SECONDS = 0.4  # between two looks at what has come
+FIRST_SECONDS = 0.2  # a text that takes no longer is shown whole at once
 
 
 class Written(NamedTuple):
@@ -62,7 +63,7 @@ def written(wanted: Written, joined: bool) -> WrittenText | None:
     """The text, or None while it is written or where it was stopped: then what has come is shown, token by token."""
     key = ("write", *wanted)
     place = st.container()
-    found = work.answer(key, lambda progress: _write(wanted, key, progress))
+    found = work.answer(key, lambda progress: _write(wanted, key, progress), FIRST_SECONDS)
     if found is None:
         job = widgets.jobs().find(key)
         alive = job is not None and job.pending and not job.stopping

@@ -16,7 +16,9 @@ from polysema.app.dashboard.sharing import page_record
 from polysema.core.inside.generation_results import GeneratedText, GenerationStep
 
 MAX_COLUMNS = 40  # steps drawn at once
-NOTHING = (-1, -1)
+COLUMN_WIDTH, ROW_HEIGHT = 46, 26  # pixels of a square at least: where they don't fit, the chart is swiped
+AXES_WIDTH, AXES_HEIGHT = 60, 160  # what axes and legend take of a chart
+MARKED = "background:rgba(217,119,6,0.35);color:inherit;border-radius:3px;padding:3px 1px"
 
 
 def step_label(step: GenerationStep) -> str:
@@ -64,9 +66,9 @@ def candidate_chart(found: GeneratedText, key: str) -> tuple[int, int] | None:
             strokeWidth=alt.value(2),
         )
         .add_params(square)
-        .properties(height=34 * len(found.steps[first].candidates))
+        .properties(height=ROW_HEIGHT * len(found.steps[first].candidates) + AXES_HEIGHT)
     )
-    names = base.mark_text(fontSize=10, limit=78).encode(
+    names = base.mark_text(fontSize=11, limit=alt.ExprRef("bandwidth('x') - 2")).encode(
         text="token:N", color=alt.condition("datum.probability > 0.6", alt.value("#ffffff"), alt.value("#1b2733"))
     )
     bits = (
@@ -80,9 +82,12 @@ def candidate_chart(found: GeneratedText, key: str) -> tuple[int, int] | None:
         )
         .properties(height=70)
     )
-    st.altair_chart(bits, width="stretch", alt="The entropy of each step in bits")
+    place = st.container(key="candidate_charts")
+    width = AXES_WIDTH + COLUMN_WIDTH * len(order)
+    place.html(f"<style>.st-key-candidate_charts > div {{min-width: {width}px}}</style>")
+    place.altair_chart(bits, width="stretch", alt="The entropy of each step in bits")
     page_record.picture(lambda: chart_svg(bits & (squares + names)), "candidates", "The candidates of each step")
-    event = st.altair_chart(
+    event = place.altair_chart(
         squares + names,
         width="stretch",
         alt="The candidates of each step, darker when more probable; the one that was taken is framed",
@@ -112,9 +117,12 @@ def best_tokens(steps: Sequence[GenerationStep]) -> list[str]:
 def lit_source(source: Sequence[str], shares: Sequence[float], tokens: Sequence[str], place: int) -> None:
     """Source and target side by side: one of the tokens marked, the source lit by how much that one looks at it."""
     top = max(shares)
-    lit = "".join(_lit(name, share, share / top if top else 0.0) for name, share in zip(source, shares, strict=True))
+    between = "" if any(name[:1].isspace() for name in source) else " "  # where tokens don't bring their own space
+    lit = between.join(
+        _lit(name, share, share / top if top else 0.0) for name, share in zip(source, shares, strict=True)
+    )
     target = "".join(
-        f'<mark style="padding:2px 1px">{escape(token)}</mark>' if number == place else escape(token)
+        f'<mark style="{MARKED}">{escape(token)}</mark>' if number == place else escape(token)
         for number, token in enumerate(tokens)
     )
     left, right = st.columns(2, gap="medium")
@@ -128,10 +136,10 @@ def lit_source(source: Sequence[str], shares: Sequence[float], tokens: Sequence[
 
 def _lit(name: str, share: float, strength: float) -> str:
     style = f"background:rgba(13,148,136,{0.75 * strength:.2f});border-radius:3px;padding:3px 2px;white-space:pre-wrap"
-    return f'<span tabindex="0" title="{share:.3f} of the look" style="{style}">{escape(name)}</span> '
+    return f'<span tabindex="0" title="{share:.3f} of the look" style="{style}">{escape(name)}</span>'
 
 
-def look_chart(found: GeneratedText) -> alt.LayerChart:
+def look_chart(found: GeneratedText) -> alt.Chart:
     """Each step's look at the source, (steps, source tokens), as squares."""
     steps = [step_label(step) for step in found.steps]
     columns = [f"{place}: {shown(name)}" for place, name in enumerate(found.prompt)]
@@ -146,9 +154,7 @@ def look_chart(found: GeneratedText) -> alt.LayerChart:
         tooltip=["written", "source", alt.Tooltip("share", format=".3f")],
     )
     color = alt.Color("share:Q", scale=alt.Scale(scheme="tealblues", domain=[0, 1]), legend=None)
-    return base.mark_rect().encode(color=color).properties(height=max(160, 22 * len(steps))) + base.mark_text().encode(
-        text=alt.condition("datum.share > 2", "share:Q", alt.value(""))
-    )
+    return base.mark_rect().encode(color=color).properties(height=22 * len(steps) + AXES_HEIGHT)
 
 
 def step_bars(step: GenerationStep, drawn: bool, key: str) -> int | None:
