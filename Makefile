@@ -79,6 +79,7 @@ bench: $(STAMP)  ## print the speeds, each as a ratio of two things run in turn
 	$(BIN)/python benchmarks/dashboard.py
 	$(BIN)/python benchmarks/dashboard_load.py
 	$(BIN)/python benchmarks/dashboard_budgets.py
+	$(BIN)/python benchmarks/gpu.py
 
 browser:  ## install the browser that the browser tests drive (Debian and its kin)
 	@command -v chromium >/dev/null || { \
