@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.endurance import ENDURE
 
-KILLS = 50 if ENDURE else 9
+KILLS = 50 if ENDURE else 6
 
 DRIVER = """
 import json, os, random, signal, sys, time
