@@ -93,21 +93,39 @@ def _by_pairs(directions: Floats, k: int, progress: Progress) -> Neighbors:
 
 
 def _by_cells(directions: Floats, k: int, seed: int, progress: Progress) -> Neighbors:
+    n, wide = len(directions), directions.shape[1] > WIDE
+    wanted = min(n, k + 1 + max(MORE, k // 2) if wide else k + 1)
+    candidates = cell_candidates(directions, wanted, seed, lambda: progress("find neighbors", 0, n))
+
+    def search(start: int, end: int) -> tuple[Ints, Floats]:
+        found, squares = candidates(start, end)
+        return found, _compared(directions, start, found) if wide else 1 - squares / 2
+
+    return _gathered(n, k, progress, search)
+
+
+def cell_candidates(
+    vectors: Floats, wanted: int, seed: int, check: Callable[[], object]
+) -> Callable[[int, int], tuple[Ints, Floats]]:
+    """A search for the `wanted` nearest of the rows between two, by their squared Euclidean distance, themselves too.
+
+    It looks into the nearest cells of a k-means; of wide vectors into those of their first principal components, by
+    whose distance they are nearest then. `check` is called at every block.
+    """
     import faiss
 
     f: Any = faiss
-    n, wide = len(directions), directions.shape[1] > WIDE
-    searched = _narrowed(directions, lambda: progress("find neighbors", 0, n)) if wide else directions
+    n, wide = len(vectors), vectors.shape[1] > WIDE
+    searched = _narrowed(vectors, check) if wide else vectors
     dim, cells = searched.shape[1], n // ROWS_A_CELL
     quantizer = f.IndexFlatL2(dim)
-    quantizer.add(_centers(f, searched, cells, seed, lambda: progress("find neighbors", 0, n)))
+    quantizer.add(_centers(f, searched, cells, seed, check))
     index = f.IndexIVFFlat(quantizer, dim, cells, f.METRIC_L2)
     index.is_trained = True
     for start in range(0, n, BLOCK):
-        progress("find neighbors", 0, n)
+        check()
         index.add(searched[start : start + BLOCK])
     index.nprobe = min(NARROW_PROBES if wide else N_PROBES, cells)
-    wanted = min(n, k + 1 + max(MORE, k // 2) if wide else k + 1)
 
     def search(start: int, end: int) -> tuple[Ints, Floats]:
         block = searched[start:end]
@@ -116,9 +134,9 @@ def _by_cells(directions: Floats, k: int, seed: int, progress: Progress) -> Neig
         if short.any():  # too few in their cells: as many more cells as it takes
             every = f.SearchParametersIVF(nprobe=cells)
             distances[short], found[short] = index.search(block[short], wanted, params=every)
-        return found, _compared(directions, start, found) if wide else 1 - distances / 2
+        return found, distances
 
-    return _gathered(n, k, progress, search)
+    return search
 
 
 def _narrowed(directions: Floats, check: Callable[[], object]) -> Floats:

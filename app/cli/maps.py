@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from polysema.app.cli.map_options import map_options
 from polysema.app.cli.output import progress_bar, tell_notes
 from polysema.core.atomic import atomic_files
 from polysema.core.errors import ConflictError, UserError
@@ -17,24 +18,18 @@ if TYPE_CHECKING:
     from polysema.app.explorer.results import SpaceMap
     from polysema.core.maps.options import MapOptions
 
-MAP_FORMATS = (".csv", ".parquet", ".html")
-MAX_PICTURE_POINTS = 20_000  # points of a picture: more of them hide each other, and the file grows by 50 bytes each
-PICTURE_PIXELS = 900
+MAP_FORMATS = (".csv", ".parquet", ".npy", ".html")
 
 
-@click.command(name="map", short_help="Project SPACE to 2 or 3 dimensions, written to FILE.")
+@click.command(name="map", short_help="Project SPACE to 2 dimensions or more, written to FILE.")
 @click.argument("space")
 @click.argument("file")
 @click.option("--method", default="umap", show_default=True, help="pca, umap, densmap, umap-learn or tsne.")
 @click.option("--rows", type=int, help="Only the first rows.  [default: all]")
-@click.option("--dimensions", type=int, default=2, show_default=True, help="2 or 3.")
-@click.option("--neighbors", type=int, default=15, show_default=True, help="UMAP's n_neighbors.")
-@click.option("--min-dist", type=float, default=0.1, show_default=True, help="UMAP's min_dist.")
-@click.option("--perplexity", type=float, default=30.0, show_default=True, help="t-SNE's perplexity.")
-@click.option("--epochs", type=int, help="UMAP's n_epochs.  [default: 500 for up to 10,000 points, else 200]")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same map.")
+@map_options
 @click.option("-k", "k", type=int, default=10, show_default=True, help="Neighbors that the map is judged by.")
 @click.option("--color", default="", help="What an .html map is colored by at first: a column.  [default: areas]")
+@click.option("--areas", is_flag=True, help="Also write the name of each point's area, as a column `area`.")
 @click.option("--picture", help="Also write a picture, an .svg file of the first two dimensions.")
 @click.option("--replace", is_flag=True, help="Write over files that are there.")
 def map_command(
@@ -42,37 +37,30 @@ def map_command(
     file: str,
     method: str,
     rows: int | None,
-    dimensions: int,
-    neighbors: int,
-    min_dist: float,
-    perplexity: float,
-    epochs: int | None,
-    seed: int,
+    options: MapOptions,
     k: int,
     color: str,
+    areas: bool,
     picture: str | None,
     replace: bool,
 ) -> None:
-    """Lay SPACE out on two or three dimensions and write FILE: .csv or .parquet, a row for each point, or .html.
+    """Lay SPACE out on two dimensions or more and write FILE: .csv or .parquet, a row for each point, .npy or .html.
 
-    A row holds the point's name, x, y (and z), kept (the share of its k nearest in the space that are its k nearest on
-    the map) and the columns of the space. An .html file is the map of the dashboard as a page that needs no network,
-    with search, hover, selections and the columns as colors: at most 20 MB for 50,000 points. SPACE is a static space,
-    a file of vectors, a collection's folder, or MODEL@LAYER for the corpus of senses.
+    A row holds the point's name, x, y (and z; of more than three dimensions x1, x2, ...), kept (the share of its k
+    nearest in the space that are its k nearest on the map) and the columns of the space. An .html file is the map of
+    the dashboard as a page that needs no network, with search, hover, selections and the columns as colors: at most
+    20 MB for 50,000 points. Areas are where points lie densely: hills of the density in two or three dimensions,
+    HDBSCAN's clusters in more. SPACE is a static space, a file of vectors, a collection's folder, or MODEL@LAYER for
+    the corpus of senses.
     """
+    from polysema.app.cli.map_files import write_positions
     from polysema.app.explorer import Explorer
-    from polysema.core.maps.options import MapOptions
+    from polysema.core.maps.methods import check_options
 
-    target = _target(file, MAP_FORMATS, replace)
+    path = _target(file, MAP_FORMATS, replace)
     drawing = _target(picture, (".svg",), replace) if picture is not None else None
-    options = MapOptions(
-        n_components=dimensions,
-        n_neighbors=neighbors,
-        min_dist=min_dist,
-        perplexity=perplexity,
-        n_epochs=epochs,
-        seed=seed,
-    )
+    check_options(method, options)
+    _check_form(path.suffix.lower(), options.n_components, areas)
     explorer = Explorer()
     with progress_bar() as progress:
         opened = explorer.space(space, progress)
@@ -80,23 +68,44 @@ def map_command(
     tell_notes(opened.origin)
     for note in found.map.notes:
         click.echo(f"note: {note}", err=True)
-    if target.suffix.lower() == ".html":
+    if path.suffix.lower() == ".html":
         page = _page(explorer, found, color, _python(space, method, rows, options))
-        _publish(target, lambda part: part.write_text(page, encoding="utf-8"))
+        _publish(path, lambda part: part.write_text(page, encoding="utf-8"))
     else:
-        _publish(target, lambda part: _write(found, part, target.suffix.lower()))
+        named = explorer.maps.areas(found) if areas else None
+        _publish(path, lambda part: write_positions(found, named, part, path.suffix.lower()))
     if drawing is not None:
-        _publish(drawing, lambda part: part.write_text(_svg(found), encoding="utf-8"))
-        if len(found.space) > MAX_PICTURE_POINTS:
-            click.echo(
-                f"{drawing.name} shows {MAX_PICTURE_POINTS:,} of the {len(found.space):,} points, evenly spaced",
-                err=True,
-            )
-    click.echo(_summary(found, method, target, k))
+        _draw(found, drawing)
+    click.echo(_summary(found, method, path, k))
 
 
-def _summary(found: SpaceMap, method: str, target: Path, k: int) -> str:
-    message = f"{len(found.space):,} points of {found.space.origin.source} by {method} are in {target}"
+def _check_form(form: str, dimensions: int, areas: bool) -> None:
+    """Raise `UserError` for what a file of that form can't hold."""
+    from polysema.core.maps.options import PICTURE_COMPONENTS
+
+    if form == ".html" and dimensions > PICTURE_COMPONENTS:
+        raise UserError(
+            f"a page shows 2 or {PICTURE_COMPONENTS} dimensions; got {dimensions}: write .csv, .parquet or .npy"
+        )
+    if form == ".npy" and areas:
+        raise UserError("a .npy file holds the positions alone: write .csv or .parquet for --areas")
+
+
+def _draw(found: SpaceMap, drawing: Path) -> None:
+    """Write the picture, and say what it doesn't show."""
+    from polysema.app.cli.map_files import MAX_PICTURE_POINTS, drawing_of
+
+    _publish(drawing, lambda part: part.write_text(drawing_of(found), encoding="utf-8"))
+    if len(found.space) > MAX_PICTURE_POINTS:
+        click.echo(
+            f"{drawing.name} shows {MAX_PICTURE_POINTS:,} of the {len(found.space):,} points, evenly spaced", err=True
+        )
+    if found.map.options.n_components > 2:
+        click.echo(f"{drawing.name} shows the first two of {found.map.options.n_components} dimensions", err=True)
+
+
+def _summary(found: SpaceMap, method: str, path: Path, k: int) -> str:
+    message = f"{len(found.space):,} points of {found.space.origin.source} by {method} are in {path}"
     if (report := found.distortion) is not None:
         return message + (
             f"; trustworthiness {report.trustworthiness:.3f}, neighbors kept {report.preservation:.3f} of {report.k} "
@@ -137,57 +146,15 @@ def _python(space: str, method: str, rows: int | None, options: MapOptions) -> s
     """Lines that draw the same map in a notebook."""
     return (
         "import polysema\nfrom polysema.core.maps.options import MapOptions\n\n"
-        f"polysema.show({space!r}, method={method!r}, n={rows!r}, options={options!r})"
+        f"polysema.show({space!r}, method={method!r}, n={rows!r}, options={_written(options)})"
     )
 
 
-def _write(found: SpaceMap, path: Path, form: str) -> None:
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
+def _written(options: MapOptions) -> str:
+    """Options as Python writes them, those alone that are not as by default."""
+    from polysema.core.maps.options import changed_options
 
-    names = ["name", *("xyz"[: found.map.positions.shape[1]]), "kept"]
-    kept = pa.array(found.kept, mask=np.isnan(found.kept))
-    columns = [found.space.keys.array, *(pa.array(axis) for axis in found.map.positions.T.copy()), kept]
-    if found.space.columns is not None:
-        for name in found.space.columns.column_names:
-            column = found.space.columns.column(name)
-            if name in names or pa.types.is_nested(column.type):
-                continue
-            names.append(name)
-            columns.append(column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column)
-    table = pa.table(columns, names=names)
-    if form == ".csv":
-        pyarrow.csv.write_csv(table, path)
-    else:
-        pyarrow.parquet.write_table(table, path)
-
-
-def _svg(found: SpaceMap) -> str:
-    """The points of a map, darker where they kept more of their neighbors, as a picture of 900 x 900."""
-    import numpy as np
-
-    n = len(found.space)
-    rows = (
-        np.arange(n) if n <= MAX_PICTURE_POINTS else np.linspace(0, n - 1, MAX_PICTURE_POINTS).round().astype(np.int64)
-    )
-    xy = found.map.positions[rows, :2].astype(np.float64)
-    low, size = xy.min(axis=0), float(np.ptp(xy, axis=0).max()) or 1.0
-    xy = 20 + (xy - low) / size * (PICTURE_PIXELS - 40)
-    radius = max(1.0, min(4.0, 120 / np.sqrt(len(rows))))
-    share = np.nan_to_num(found.kept[rows], nan=1.0)
-    points = [
-        f'<circle cx="{x:.1f}" cy="{PICTURE_PIXELS - y:.1f}" r="{radius:.1f}" fill-opacity="{0.25 + 0.65 * s:.2f}"/>'
-        for (x, y), s in zip(xy.tolist(), share.tolist(), strict=True)
-    ]
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {PICTURE_PIXELS} {PICTURE_PIXELS}" '
-        f'width="{PICTURE_PIXELS}" height="{PICTURE_PIXELS}">'
-    )
-    return "\n".join(
-        [head, '<rect width="100%" height="100%" fill="#fff"/>', '<g fill="#0072b2">', *points, "</g>", "</svg>", ""]
-    )
+    return f"MapOptions({', '.join(f'{name}={value!r}' for name, value in changed_options(options).items())})"
 
 
 def add_to(cli: click.Group) -> None:

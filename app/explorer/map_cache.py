@@ -21,7 +21,7 @@ from polysema.core.environment import home
 from polysema.core.errors import UserError
 from polysema.core.maps.distortion import Distortion
 from polysema.core.maps.neighbors import Neighbors
-from polysema.core.maps.options import MapOptions
+from polysema.core.maps.options import MapOptions, changed_options
 from polysema.core.maps.pca import Plane
 from polysema.core.maps.projection import Map
 from polysema.core.space.space import Floats
@@ -29,6 +29,7 @@ from polysema.core.space.space import Floats
 LAYOUT = 1  # counts up when the files, or what a method makes of the same input, change
 MAX_CACHE_BYTES = 2_000_000_000  # bytes; beyond it what was used longest ago goes
 BLOCK_BYTES = 65_536
+LATER_OPTIONS = ("metric", "target", "target_metric", "target_weight")
 _DAMAGE = (
     OSError,
     ValueError,
@@ -53,9 +54,9 @@ def content_key(vectors: Floats) -> str:
     return digest.hexdigest()
 
 
-def read_neighbors(content: str, n: int, k: int, seed: int) -> Neighbors | None:
+def read_neighbors(content: str, n: int, k: int, options: MapOptions) -> Neighbors | None:
     """The neighbors kept for this content, when there are at least k of each of the n points."""
-    found = _read(_path(content, "neighbors", seed))
+    found = _read(_path(content, *_neighbor_key(options)))
     try:
         if found is None or found["rows"].shape[0] != n or found["rows"].shape[1] < k or int(found["rows"].max()) >= n:
             return None
@@ -64,16 +65,16 @@ def read_neighbors(content: str, n: int, k: int, seed: int) -> Neighbors | None:
         return None
 
 
-def keep_neighbors(content: str, seed: int, knn: Neighbors) -> None:
+def keep_neighbors(content: str, options: MapOptions, knn: Neighbors) -> None:
     """Keep the neighbors of this content."""
-    _keep(_path(content, "neighbors", seed), {"rows": knn.rows.astype(np.int32), "distances": knn.distances})
+    _keep(_path(content, *_neighbor_key(options)), {"rows": knn.rows.astype(np.int32), "distances": knn.distances})
 
 
 def read_map(
     content: str, n: int, method: str, options: MapOptions, k: int
 ) -> tuple[Map, Distortion | None, Floats] | None:
     """The map kept for this content and these options, its distortion, and what each of the n points kept."""
-    found = _read(_path(content, method, asdict(options), k))
+    found = _read(_path(content, method, _option_key(options), k))
     if found is None:
         return None
     try:
@@ -102,7 +103,21 @@ def keep_map(content: str, k: int, laid: Map, report: Distortion | None, kept: F
         names = ("k", "preservation", "trustworthiness", "by_chance")
         card["distortion"] = {name: getattr(report, name) for name in names}
     arrays["card"] = np.frombuffer(json.dumps(card).encode(), np.uint8)
-    _keep(_path(content, laid.method, asdict(laid.options), k), arrays)
+    _keep(_path(content, laid.method, _option_key(laid.options), k), arrays)
+
+
+def _neighbor_key(options: MapOptions) -> tuple[object, ...]:
+    """What neighbors depend on beside the content."""
+    cosine = options.metric == MapOptions().metric
+    return ("neighbors", options.seed) if cosine else ("neighbors", options.seed, options.metric)
+
+
+def _option_key(options: MapOptions) -> dict[str, object]:
+    """The options as a part of a key; those that came later are in it only where they are not as by default, so that
+    what was kept before is found.
+    """
+    changed = changed_options(options)
+    return {name: value for name, value in asdict(options).items() if name not in LATER_OPTIONS or name in changed}
 
 
 def _path(content: str, *what: object) -> Path:

@@ -19,6 +19,7 @@ from polysema.app.explorer.typical_rows import checked_rows, typical_rows
 from polysema.app.explorer.word_maps import WordMapQuestion, lay_out_word
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import IncompatibleError, UserError, list_of
+from polysema.core.maps.methods import check_options
 from polysema.core.maps.neighbors import Neighbors
 from polysema.core.maps.options import MapOptions
 from polysema.core.maps.projection import place as place_on
@@ -70,29 +71,32 @@ class MapExplorer:
         Args:
             space: A space, or its name; a collection's folder too.
             method: pca, umap, densmap, umap-learn or tsne.
-            options: The number of dimensions, the seed and the method's own.
+            options: The number of dimensions, the seed, the metric, the column that supervises, and the method's own.
             n: How many rows, the first; None: all.
             k: How many neighbors the distortion is measured by; 0: it isn't.
             progress: Told of each stage; what it raises ends the work.
 
         Returns:
-            The positions (n, 2 or 3), and what they keep.
+            The positions (n, n_components), and what they keep.
 
         Raises:
-            PolysemaError: There is no such method, or there are not as many rows.
+            PolysemaError: There is no such method or column, the method doesn't take these options, or there are not
+                as many rows.
         """
         current = self._explorer.space(space, progress).space
         rows = len(current) if n is None else n
         if not 1 <= rows <= len(current):
             raise UserError(f"a map shows from 1 to {len(current):,} rows of {current.origin.source}; got {rows:,}")
         options = options or MapOptions()
+        check_options(method, options)
 
         def neighbors(wanted: int, search: Callable[[], Neighbors]) -> Neighbors:
-            found = self._neighbors.get((current, rows), search)
+            key = (current, rows, options.metric)
+            found = self._neighbors.get(key, search)
             if found.rows.shape[1] >= wanted:
                 return found.first(wanted)
             more = search()
-            self._neighbors.put((current, rows), more)
+            self._neighbors.put(key, more)
             return more
 
         key = (current, rows, method, options, k)
@@ -120,7 +124,7 @@ class MapExplorer:
             n: How many of the matched rows are shown, the first words or occurrences spread evenly; None: all.
             k: How many neighbors of each are compared.
             method: As for `map`; aligned-umap lays the spaces out together.
-            options: As for `map`.
+            options: As for `map`; by the cosine, in 2 or 3 dimensions.
             through: Spaces between the two, such as the layers from a to b.
             progress: Told of each stage; what it raises ends the work.
 

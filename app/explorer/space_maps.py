@@ -8,17 +8,20 @@ import numpy as np
 from polysema.app.explorer import map_cache
 from polysema.app.explorer.results import MatchedMaps, MatchedSide, SpaceMap
 from polysema.core.errors import UserError
-from polysema.core.maps.distortion import distortion, kept_neighbors
+from polysema.core.maps.distance import MapMetric, map_points, nearest_rows
+from polysema.core.maps.distortion import Measurement, distortion_by, kept_neighbors
 from polysema.core.maps.layers import layered_maps
-from polysema.core.maps.methods import ALIGNED, check_method, n_neighbors_of
+from polysema.core.maps.methods import ALIGNED, check_method, check_options, check_plain, n_neighbors_of
 from polysema.core.maps.neighbors import Neighbors, nearest_among
-from polysema.core.maps.options import MapOptions
+from polysema.core.maps.options import PICTURE_COMPONENTS, MapOptions
 from polysema.core.maps.overlap import changed_most, shared_neighbors
-from polysema.core.maps.projection import project
+from polysema.core.maps.projection import project, project_supervised
 from polysema.core.maps.row_matching import choose, is_placed, matching
+from polysema.core.maps.target import MapTarget
 from polysema.core.progress import Progress, in_stage
 from polysema.core.space.space import Floats, Space
 from polysema.indexes.base import check_k
+from polysema.indexes.distance_graph import neighbors_by
 from polysema.indexes.knn_graph import neighbors_of_all
 
 MIN_POINTS = 15  # neighbors that are searched at least, so that another method or number finds them there
@@ -36,51 +39,78 @@ def project_space(
     """
     # of a collection the rows that are laid out are read, all of those that are laid out
     shown = space if n == len(space) and isinstance(space.vectors, np.ndarray) else space.take(np.arange(n))
-    needed = n_neighbors_of(check_method(method), options, n)
+    needed = n_neighbors_of(check_options(method, options), options, n)
+    target = target_of(shown, options)
     measured = n >= 3 and 1 <= k < n / 2
     wanted = max(needed, k if measured else 0)
     content = map_cache.content_key(shown.vectors)
+    kept_as = content if target is None else f"{content} {target.digest}"  # of the map; the neighbors know no target
     knn = None
     if wanted:
         most = min(n - 1, max(wanted, MIN_POINTS))
 
         def search() -> Neighbors:
-            there = map_cache.read_neighbors(content, n, wanted, options.seed)
+            there = map_cache.read_neighbors(content, n, wanted, options)
             if there is not None:
                 return there
-            found = neighbors_of_all(shown.vectors, most, seed=options.seed, progress=progress)
-            map_cache.keep_neighbors(content, options.seed, found)
+            found = neighbors_by(shown.vectors, most, options.distance, options.seed, progress)
+            map_cache.keep_neighbors(content, options, found)
             return found
 
         knn = neighbors(wanted, search)
-    if (kept_map := map_cache.read_map(content, n, method, options, k)) is not None:
+    if (kept_map := map_cache.read_map(kept_as, n, method, options, k)) is not None:
         laid, report, kept = kept_map
         progress("read the map", 1, 1)
         return SpaceMap(shown, laid, knn, report, kept)
-    laid = project(shown.vectors, method, options, knn if needed else None, progress=in_stage(progress, "lay out"))
+    near, stage = knn if needed else None, in_stage(progress, "lay out")
+    if target is None:
+        laid = project(shown.vectors, method, options, near, progress=stage)
+    else:
+        laid = project_supervised(shown.vectors, target, method, options, near, stage)
     kept = np.full(n, np.nan, np.float32)
-    if knn is not None and measured:
+    drawn = options.n_components <= PICTURE_COMPONENTS
+    if knn is not None and measured and drawn:
         kept = kept_neighbors(laid.positions, knn, k, lambda stage, done, total: progress(stage, done, 2 * total))
     report = None
     if measured:
-        report = distortion(
+        report = distortion_by(
             shown.vectors,
             laid.positions,
-            k,
-            progress=lambda stage, done, total: progress(stage, total + done, 2 * total),
+            Measurement(k, options.distance),
+            lambda stage, done, total: progress(stage, total + done, 2 * total),
         )
-    map_cache.keep_map(content, k, laid, report, kept)
+        if not drawn:  # in many dimensions a point is compared with all, so those of the sample are measured
+            kept[report.rows] = report.kept
+    map_cache.keep_map(kept_as, k, laid, report, kept)
     return SpaceMap(shown, laid, knn, report, kept)
+
+
+def target_of(space: Space, options: MapOptions) -> MapTarget | None:
+    """The column that supervises a map; None where none is named.
+
+    Raises `UserError` for a column that isn't there, or by which nothing is supervised.
+    """
+    if not options.target:
+        return None
+    names = () if space.columns is None else space.columns.column_names
+    if space.columns is None or options.target not in names:
+        there = f"there are: {', '.join(names)}" if names else "it has no columns"
+        raise UserError(f"target {options.target!r} is no column of {space.origin.source}; {there}")
+    return MapTarget.of(options.target, space.columns.column(options.target), options.target_metric)
 
 
 def new_neighbors(on: SpaceMap, vectors: Floats) -> Neighbors | None:
     """The neighbors of new vectors among a map's points, exactly; None where the map is linear and needs none."""
     if on.map.plane is not None or not len(vectors):
         return None
+    n, metric = len(on.space), on.map.options.distance
+    k = n_neighbors_of(on.map.method, on.map.options, n)
+    if metric is not MapMetric.COSINE:
+        given, points = map_points(vectors, metric), map_points(on.space.vectors, metric)
+        near = np.stack([nearest_rows(one, points, min(n, k + SPARE_NEIGHBORS), metric) for one in given])
+        return nearest_among(vectors, on.space.vectors, near, k, metric)
     from polysema.indexes.exact import ExactIndex
 
-    n = len(on.space)
-    k = n_neighbors_of(on.map.method, on.map.options, n)
     found = ExactIndex(on.space.vectors).search(vectors, min(n, k + SPARE_NEIGHBORS))
     return nearest_among(vectors, on.space.vectors, found.rows, k)
 
@@ -97,6 +127,7 @@ def matched_maps(
     on one plane; the first and the last are compared. Of few rows each has fewer neighbors than `k`: the answer's `k`
     says how many.
     """
+    check_plain(options)
     names, spaces, baselines = zip(*sources, strict=True)
     base = "umap" if check_method(method, (ALIGNED,)) == ALIGNED else method
     found = matching(list(spaces))

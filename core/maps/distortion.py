@@ -6,7 +6,9 @@ import numpy as np
 
 from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.import_lock import IMPORTING
+from polysema.core.maps.distance import MapMetric, distances_to, map_points
 from polysema.core.maps.neighbors import Neighbors
+from polysema.core.maps.options import PICTURE_COMPONENTS
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
@@ -39,9 +41,11 @@ def map_neighbors(positions: Floats, k: int, rows: "Ints | None" = None, progres
     n = len(positions)
     if not 1 <= k < n:
         raise UserError(f"each of {n:,} points has from 1 to {n - 1:,} neighbors; got {k:,}")
+    own = np.arange(n) if rows is None else np.asarray(rows, np.int64)
+    if positions.shape[1] > PICTURE_COMPONENTS:
+        return _wide_neighbors(positions, k, own, progress)
     with IMPORTING:
         from scipy.spatial import cKDTree
-    own = np.arange(n) if rows is None else np.asarray(rows, np.int64)
     tree, nearest = cKDTree(positions), np.empty((len(own), k), np.int64)
     for start in range(0, len(own), QUERY_ROWS):
         progress("measure the distortion", start, len(own))
@@ -50,6 +54,21 @@ def map_neighbors(positions: Floats, k: int, rows: "Ints | None" = None, progres
         # the point itself is first unless others lie on it, and then it may be missing
         order = np.argsort(found == mine[:, None], axis=1, kind="stable")[:, :k]
         nearest[start : start + QUERY_ROWS] = np.take_along_axis(found, order, axis=1)
+    progress("measure the distortion", len(own), len(own))
+    return nearest
+
+
+def _wide_neighbors(positions: Floats, k: int, own: Ints, progress: Progress) -> Ints:
+    """The same in more dimensions than a tree is good for: every pair is compared."""
+    nearest = np.empty((len(own), k), np.int64)
+    for start in range(0, len(own), BLOCK_ROWS):
+        progress("measure the distortion", start, len(own))
+        mine = own[start : start + BLOCK_ROWS]
+        apart = distances_to(positions[mine], positions, MapMetric.EUCLIDEAN)  # (block, n)
+        apart[np.arange(len(mine)), mine] = np.inf
+        best = np.argpartition(apart, k - 1, axis=1)[:, :k]
+        order = np.lexsort((best, np.take_along_axis(apart, best, axis=1)))
+        nearest[start : start + BLOCK_ROWS] = np.take_along_axis(best, order, axis=1)
     progress("measure the distortion", len(own), len(own))
     return nearest
 
@@ -123,24 +142,44 @@ def distortion(
 ) -> Distortion:
     """Measure a map (n, 2 or 3) against its vectors (n, dim) by cosine, over all points or, of more, a seeded `sample`.
 
+    See `distortion_by`.
+    """
+    sampled = Measurement(k, sample=sample, seed=seed)
+    return distortion_by(vectors, positions, sampled, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """How a map is measured: by how many neighbors, by which metric in the space, and on how many points."""
+
+    k: int = 10
+    metric: MapMetric = MapMetric.COSINE
+    sample: int = SAMPLE_ROWS
+    seed: int = 0
+
+
+def distortion_by(vectors: Floats, positions: Floats, how: Measurement, progress: Progress = no_progress) -> Distortion:
+    """Measure a map (n, n_components) against its vectors (n, dim), over all points or, of more, a seeded sample.
+
     Every measured point is compared with all n, so the numbers are those of the points measured, not estimates. Raises
     `UserError` for a k that is too large for n: trustworthiness needs k < n / 2.
     """
-    n = len(vectors)
+    n, k, sample = len(vectors), how.k, how.sample
     if len(positions) != n:
         raise IncompatibleError(f"a map of {len(positions):,} points for {n:,} vectors")
     if n < 3 or not 1 <= k < n / 2:
         raise UserError(
             f"the distortion of {n:,} points is measured with k from 1 to {max(0, (n - 1) // 2):,}; got {k:,}"
         )
-    rows = np.arange(n) if n <= sample else np.sort(np.random.default_rng(seed).choice(n, sample, replace=False))
-    directions = unit(np.ascontiguousarray(vectors, np.float32))
+    rows = np.arange(n) if n <= sample else np.sort(np.random.default_rng(how.seed).choice(n, sample, replace=False))
+    points = map_points(vectors, how.metric)
     here = map_neighbors(positions, k, rows)
     kept, penalty = np.empty(len(rows), np.float32), 0
     for start in range(0, len(rows), BLOCK_ROWS):
         progress("measure the distortion", start, len(rows))
         own = rows[start : start + BLOCK_ROWS]
-        similar = directions[own] @ directions.T  # (block, n)
+        # (block, n)
+        similar = points[own] @ points.T if how.metric.angular else -distances_to(points[own], points, how.metric)
         similar[np.arange(len(own)), own] = -np.inf
         theirs = np.take_along_axis(similar, here[start : start + BLOCK_ROWS], axis=1)  # (block, k)
         ranks = np.stack([(similar > theirs[:, [j]]).sum(axis=1) for j in range(k)], axis=1)

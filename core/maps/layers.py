@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from polysema.core.errors import IncompatibleError
+from polysema.core.maps.distance import unit_directions
 from polysema.core.maps.fuzzy_graph import shared_neighbors
 from polysema.core.maps.methods import (
     ALIGNED,
@@ -20,7 +21,7 @@ from polysema.core.maps.methods import (
 from polysema.core.maps.neighbors import Neighbors, search_neighbors
 from polysema.core.maps.options import MapOptions
 from polysema.core.maps.pca import principal_plane
-from polysema.core.maps.positions import align, rms_radius, rotation_onto, scaled_to_unit, unit_directions
+from polysema.core.maps.positions import align, rms_radius, rotation_onto, scaled_to_unit
 from polysema.core.maps.umap_layout import Edges, Epochs, back, dealing
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats

@@ -7,9 +7,11 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.import_lock import IMPORTING
+from polysema.core.maps.distance import MapMetric
 from polysema.core.maps.fuzzy_graph import SMOOTHED, Graph, fuzzy_union, smoothed_start
 from polysema.core.maps.neighbors import Neighbors
-from polysema.core.maps.options import MapOptions
+from polysema.core.maps.options import MAX_COMPONENTS, PICTURE_COMPONENTS, MapOptions
+from polysema.core.maps.target import MapTarget
 from polysema.core.maps.umap_layout import Descent, Edges, descend
 from polysema.core.progress import Progress
 from polysema.core.space.array_types import Floats, RandomKeys
@@ -23,10 +25,11 @@ DENSMAP_EXTRA_EPOCHS = 200  # epochs that densMAP has beyond UMAP's
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapRows:
-    """What a method lays out: unit `vectors` (n, dim), their neighbors, and where each starts (n, n_components).
+    """What a method lays out: `vectors` (n, dim) as `map_points` makes them, their neighbors, and where each starts
+    (n, n_components).
 
     `anchor`, in UMAP's units, is the anchor of each point: its position on the next layer. `smooth` says that the
-    start may be changed. A method adds to `notes` what the map's reader must know.
+    start may be changed. `target` supervises. A method adds to `notes` what the map's reader must know.
     """
 
     vectors: Floats
@@ -37,16 +40,23 @@ class MapRows:
     anchor: Floats | None = None
     smooth: bool = False
     notes: list[str] = field(default_factory=list)
+    target: MapTarget | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MapMethod:
-    """A row of the table of methods: `neighbors(options)` is how many of each point's neighbors it needs."""
+    """A row of the table of methods: `neighbors(options)` is how many of each point's neighbors it needs.
+
+    A method without neighbors has no metric. `n_components` is the most dimensions that it lays out; `supervised` says
+    that a target may be given.
+    """
 
     title: str
     lay_out: Callable[[MapRows], Floats]
     neighbors: Callable[[MapOptions], int] = field(default=lambda options: 0)
     few: int = 0  # fewer points than this: the principal plane says all there is
+    n_components: int = MAX_COMPONENTS
+    supervised: bool = False
 
 
 def _pca(points: MapRows) -> Floats:
@@ -72,6 +82,8 @@ def umap_inputs(points: MapRows) -> tuple[Graph, Floats, RandomKeys]:
     assert points.knn is not None
     n = len(points.vectors)
     graph = fuzzy_union(points.knn)
+    if points.target is not None:
+        graph = points.target.met(graph, points.options.target_weight, points.options.n_neighbors)
     start = smoothed_start(points.start, graph, points.progress) if n > SMOOTHED and points.smooth else points.start
     start = start * np.float32(START_EXTENT / max(float(np.abs(start).max()), 1e-9))
     if points.anchor is not None:
@@ -121,10 +133,7 @@ def _tsne(points: MapRows) -> Floats:
     from polysema.core.maps.tsne import tsne
 
     assert points.knn is not None
-    options = points.options
-    positions, note = tsne(
-        points.knn.rows, points.knn.distances, points.start, options.perplexity, options.seed, points.progress
-    )
+    positions, note = tsne(points.knn, points.start, points.options, points.progress)
     if note:
         points.notes.append(note)
     return positions
@@ -132,11 +141,12 @@ def _tsne(points: MapRows) -> Floats:
 
 def _umap_learn(points: MapRows) -> Floats:
     """UMAP by umap-learn, for whoever wants its very own."""
-    from polysema.core.maps.umap_learn import umap_learn
+    from polysema.core.maps.umap_learn import MapGraphInput, umap_learn
 
     assert points.knn is not None
-    options = points.options
-    how = {
+    options, target = points.options, points.target
+    how: dict[str, float | int | str | None] = {
+        "metric": options.metric,
         "min_dist": options.min_dist,
         "spread": options.spread,
         "n_epochs": options.n_epochs,
@@ -144,7 +154,17 @@ def _umap_learn(points: MapRows) -> Floats:
         "random_state": options.seed,
     }
     start = points.start * np.float32(START_EXTENT / max(float(np.abs(points.start).max()), 1e-9))
-    return umap_learn(points.vectors, points.knn.rows, points.knn.distances, start, how, points.progress)
+    y = None
+    if target is not None:
+        y = target.codes if target.codes is not None else target.numbers
+        how |= {"target_metric": "categorical" if target.codes is not None else "l2"}
+        how |= {"target_weight": options.target_weight}
+        if target.codes is None and target.missing.any():
+            raise UserError(
+                f"umap-learn is supervised by numbers where every row has one; {int(target.missing.sum()):,} rows have "
+                f"no {target.name}: choose the method umap"
+            )
+    return umap_learn(MapGraphInput(points.vectors, points.knn, y), start, how, points.progress)
 
 
 def _umap_neighbors(options: MapOptions) -> int:
@@ -153,10 +173,10 @@ def _umap_neighbors(options: MapOptions) -> int:
 
 METHODS: dict[str, MapMethod] = {
     "pca": MapMethod("PCA", _pca),
-    "umap": MapMethod("UMAP", _umap, _umap_neighbors, 4),
+    "umap": MapMethod("UMAP", _umap, _umap_neighbors, 4, supervised=True),
     "densmap": MapMethod("densMAP", _densmap, _umap_neighbors, 6),
-    "umap-learn": MapMethod("umap-learn", _umap_learn, _umap_neighbors, 4),
-    "tsne": MapMethod("t-SNE", _tsne, lambda options: int(3 * options.perplexity) + 1, 4),
+    "umap-learn": MapMethod("umap-learn", _umap_learn, _umap_neighbors, 4, supervised=True),
+    "tsne": MapMethod("t-SNE", _tsne, lambda options: int(3 * options.perplexity) + 1, 4, PICTURE_COMPONENTS),
 }
 ALIGNED = "aligned-umap"  # of several layers only
 
@@ -166,6 +186,45 @@ def check_method(method: str, others: Sequence[str] = ()) -> str:
     if method in METHODS or method in others:
         return method
     raise UserError(f"map method {method!r} does not exist; choose one of {', '.join([*METHODS, *others])}")
+
+
+def check_options(method: str, options: MapOptions) -> str:
+    """The method's name, where it takes these options.
+
+    Raises `UserError` for a method that isn't there, a metric that it doesn't take, a target where nothing is
+    supervised, and more dimensions than it lays out.
+    """
+    chosen = METHODS[check_method(method)]
+    if method == "pca" and options.distance is not MapMetric.COSINE:
+        names = ", ".join(name for name in METHODS if name != method)
+        raise UserError(
+            f"pca takes no metric, it turns unit vectors; got metric {options.metric!r}: choose one of {names}"
+        )
+    if options.target and not chosen.supervised:
+        names = " or ".join(name for name, one in METHODS.items() if one.supervised)
+        raise UserError(f"{method} is not supervised; got target {options.target!r}: choose {names}")
+    if options.n_components > chosen.n_components:
+        names = ", ".join(name for name, one in METHODS.items() if one.n_components >= options.n_components)
+        raise UserError(
+            f"{method} lays out 2 to {chosen.n_components} dimensions; got {options.n_components}: "
+            f"choose one of {names}"
+        )
+    return method
+
+
+def check_plain(options: MapOptions) -> None:
+    """Check the options of several spaces on one plane.
+
+    Raises `UserError` for another metric than the cosine, a target, or more dimensions than can be drawn.
+    """
+    if options.distance is not MapMetric.COSINE:
+        raise UserError(f"several spaces are laid out together by the cosine; got metric {options.metric!r}")
+    if options.target:
+        raise UserError(f"several spaces laid out together are not supervised; got target {options.target!r}")
+    if options.n_components > PICTURE_COMPONENTS:
+        raise UserError(
+            f"several spaces are laid out together in 2 to {PICTURE_COMPONENTS} dimensions; got {options.n_components}"
+        )
 
 
 def n_neighbors_of(method: str, options: MapOptions, n: int) -> int:

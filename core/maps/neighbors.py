@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polysema.core.errors import IncompatibleError, UserError
-from polysema.core.maps.positions import unit_directions
+from polysema.core.maps.distance import MapMetric, candidate_distances, distances_to, map_points
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
@@ -15,10 +15,11 @@ BLOCK_ROWS = 512  # points whose neighbors are searched at a time where none are
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbors:
-    """The nearest others of each point: `rows` (n, k), nearest first, and their `distances` (n, k), 1 - cosine.
+    """The nearest others of each point: `rows` (n, k), nearest first, and their `distances` (n, k).
 
-    A map takes them from whoever has searched already (the field calls them `precomputed_knn`); the point itself is not
-    among its neighbors. Raises `IncompatibleError` where the two don't fit, `UserError` for NaN, Inf or a negative row.
+    By the cosine a distance is 1 - cosine. A map takes them from whoever has searched already (the field calls them
+    `precomputed_knn`); the point itself is not among its neighbors. Raises `IncompatibleError` where the two don't fit,
+    `UserError` for NaN, Inf or a negative row.
     """
 
     rows: Ints
@@ -71,20 +72,47 @@ def nearest_others(vectors: Floats, k: int, progress: Progress = no_progress) ->
     return Neighbors(rows, np.maximum(distances, 0))
 
 
-def search_neighbors(directions: Floats, k: int, progress: Progress) -> Neighbors:
-    """The nearest others of what is laid out; after the first block, `progress` may end the search too."""
-    return nearest_others(directions, k, lambda stage, done, total: progress(stage, 0, 1) if done else None)
+def search_neighbors(points: Floats, k: int, progress: Progress, metric: MapMetric = MapMetric.COSINE) -> Neighbors:
+    """The nearest others of what is laid out, as `map_points` makes it; after the first block, `progress` may end the
+    search too.
+    """
+
+    def late(stage: str, done: int, total: int) -> None:
+        if done:
+            progress(stage, 0, 1)
+
+    if metric.angular:
+        return nearest_others(points, k, late)
+    n = len(points)
+    rows, distances = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
+    for start in range(0, n, BLOCK_ROWS):
+        late("find neighbors", start, n)
+        apart = distances_to(points[start : start + BLOCK_ROWS], points, metric)  # (block, n)
+        own = np.arange(len(apart))
+        apart[own, start + own] = np.inf
+        best = np.argpartition(apart, k - 1, axis=1)[:, :k]
+        near = np.take_along_axis(apart, best, axis=1)
+        order = np.lexsort((best, near))
+        rows[start : start + BLOCK_ROWS] = np.take_along_axis(best, order, axis=1)
+        distances[start : start + BLOCK_ROWS] = np.take_along_axis(near, order, axis=1)
+    return Neighbors(rows, distances)
 
 
-def nearest_among(queries: Floats, vectors: Floats, candidates: Ints, k: int) -> Neighbors:
+def nearest_among(
+    queries: Floats, vectors: Floats, candidates: Ints, k: int, metric: MapMetric = MapMetric.COSINE
+) -> Neighbors:
     """The k nearest of each query's `candidates` (m, c >= k), which are rows of `vectors`, with their exact distances.
 
     Each is computed by itself, so that a query has the same neighbors in any batch; an index's scores are not the
     same to the last bit.
     """
     distances = np.empty(candidates.shape, np.float32)
-    for place_, (query, rows) in enumerate(zip(unit_directions(queries, least=0), candidates, strict=True)):
-        distances[place_] = 1 - np.einsum("kd,d->k", unit(np.ascontiguousarray(vectors[rows])), query)
+    for place_, (query, rows) in enumerate(zip(map_points(queries, metric, least=0), candidates, strict=True)):
+        if metric is MapMetric.COSINE:
+            distances[place_] = 1 - np.einsum("kd,d->k", unit(np.ascontiguousarray(vectors[rows])), query)
+        else:
+            points = map_points(vectors[rows], metric)
+            distances[place_] = candidate_distances(query[None], points[None], metric)[0]
     order = np.lexsort((candidates, distances))[:, :k]
     return Neighbors(
         np.take_along_axis(candidates, order, axis=1), np.maximum(np.take_along_axis(distances, order, axis=1), 0)

@@ -1,28 +1,13 @@
-"""Positions of a map centered, scaled and turned onto others; vectors checked and made unit vectors."""
+"""Positions of a map centered, scaled and turned onto others."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from polysema.core.errors import IncompatibleError, UserError
+from polysema.core.errors import IncompatibleError
 from polysema.core.maps.pca import Plane, principal_plane
 from polysema.core.progress import Progress
-from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats
-
-
-def unit_directions(vectors: Floats, least: int = 1) -> Floats:
-    """Vectors (n, dim) as unit vectors; raises for another shape, fewer than `least`, NaN or Inf."""
-    array = np.asarray(vectors)
-    if array.ndim != 2:
-        raise IncompatibleError(f"a map is made of (n, dim) vectors; got the shape {array.shape}")
-    if len(array) < least:
-        raise UserError("a map needs at least one point; got none")
-    array = np.ascontiguousarray(array, np.float32)
-    if not np.isfinite(array).all():
-        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-        raise UserError(f"the vectors of a map must be finite numbers; row {row} holds NaN or Inf")
-    return unit(array)
 
 
 def principal_positions(directions: Floats, n_components: int, progress: Progress) -> tuple[Floats, Plane]:

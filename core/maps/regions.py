@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polysema.core.errors import IncompatibleError
+from polysema.core.errors import IncompatibleError, UserError
+from polysema.core.import_lock import IMPORTING
 from polysema.core.maps.hills import hills_of
+from polysema.core.maps.options import PICTURE_COMPONENTS
 from polysema.core.maps.region_names import distinctive_words
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
@@ -22,6 +24,7 @@ LEFT_OUT = 0.12  # of the points: those where it is least dense are in no area
 LEVELS = ((0.7, 60), (0.85, 150), (0.94, 400))
 """From afar, nearer, near: how high a saddle is at which two hills are one; one in how many points an area holds."""
 IN_NAME = 3
+MAX_CLUSTERED_POINTS, CLUSTER_SHARE = 50_000, 100  # in many dimensions; a cluster holds at least one in so many points
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +62,10 @@ class Regions:
 
 
 def areas(positions: Floats, vectors: Floats, labels: Sequence[str], texts: Sequence[str] | None = None) -> Regions:
-    """Group the points of a map (n, 2 or 3) by where they lie densely on it, at some levels.
+    """Group the points of a map (n, n_components) by where they lie densely on it, at some levels.
+
+    In more than three dimensions they are clustered by HDBSCAN (Campello et al. 2013), at one level; raises `UserError`
+    for more than 50,000 points there.
 
     An area's name is the words that set its `texts` apart from those of the others (class TF-IDF), at most three;
     without texts the different labels of its points nearest to its mean in the space, (n, dim) `vectors`.
@@ -72,6 +78,8 @@ def areas(positions: Floats, vectors: Floats, labels: Sequence[str], texts: Sequ
     island = max(MIN_POINTS, n // POINTS_AN_AREA)
     if n < 2 * island:
         return Regions((_no_areas(positions),))
+    if positions.shape[1] > PICTURE_COMPONENTS:
+        return Regions((_level(_ordered(_clusters(positions)), positions, vectors, _Names(labels, texts)),))
     hills = hills_of(positions, LEFT_OUT)
     levels: list[RegionLevel] = []
     for saddle, points in LEVELS:
@@ -80,6 +88,21 @@ def areas(positions: Floats, vectors: Floats, labels: Sequence[str], texts: Sequ
             break
         levels.append(_level(assigned, positions, vectors, _Names(labels, texts)))
     return Regions(tuple(levels))
+
+
+def _clusters(positions: Floats) -> Ints:
+    """The cluster of each point of many dimensions, (n,), -1 for none."""
+    if len(positions) > MAX_CLUSTERED_POINTS:
+        raise UserError(
+            f"areas in {positions.shape[1]} dimensions are found among up to {MAX_CLUSTERED_POINTS:,} points; got "
+            f"{len(positions):,}: take fewer rows, or 2 or 3 dimensions"
+        )
+    with IMPORTING:
+        from sklearn.cluster import HDBSCAN
+    fewest = max(MIN_POINTS, len(positions) // CLUSTER_SHARE)
+    return np.asarray(
+        HDBSCAN(min_cluster_size=fewest, min_samples=MIN_POINTS, copy=True).fit_predict(positions), np.int64
+    )
 
 
 @dataclass(frozen=True, slots=True)

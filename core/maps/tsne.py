@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polysema.core.import_lock import IMPORTING
+from polysema.core.maps.neighbors import Neighbors
+from polysema.core.maps.options import MapOptions
 from polysema.core.progress import Progress
 from polysema.core.space.array_types import Doubles, Floats, Ints
 
@@ -20,10 +22,8 @@ MAX_COLLAPSED = 0.1  # the share of points that may lie on their neighbor's plac
 GRID = 10_000  # from so many points on a plane the pushes are interpolated on a grid, which takes time linear in n
 
 
-def tsne(
-    rows: Ints, distances: Floats, start: Floats, perplexity: float, seed: int, progress: Progress
-) -> tuple[Floats, str]:
-    """Lay out n points by their k nearest others `rows` (n, k) at `distances` 1 - cosine, from `start`: (n, 2 or 3).
+def tsne(knn: Neighbors, start: Floats, options: MapOptions, progress: Progress) -> tuple[Floats, str]:
+    """Lay out n points by their nearest others, from `start`: (n, 2 or 3).
 
     Returns the positions and a note, empty where there is nothing to say. The perplexity is that of
     `usable_perplexity`. Pushes are approximated by a Barnes-Hut tree (van der Maaten 2014), or, for many points on a
@@ -36,11 +36,14 @@ def tsne(
     with IMPORTING:
         from openTSNE.affinity import PerplexityBasedNN
         from openTSNE.nearest_neighbors import PrecomputedNeighbors
+    rows, distances, seed = knn.rows, knn.distances, options.seed
     k = rows.shape[1]
-    chords = np.sqrt(2 * np.maximum(distances.astype(np.float64), 0))  # of unit vectors, by which perplexity is meant
+    chords = np.maximum(distances.astype(np.float64), 0)
+    if options.distance.angular:
+        chords = np.sqrt(2 * chords)  # of unit vectors, by which perplexity is meant
     near = PrecomputedNeighbors(rows.astype(np.int64), chords)
     progress("lay out", 0, EARLY + LATE)
-    affinities = PerplexityBasedNN(knn_index=near, perplexity=usable_perplexity(perplexity, k))
+    affinities = PerplexityBasedNN(knn_index=near, perplexity=usable_perplexity(options.perplexity, k))
     positions = _optimize(affinities, start, seed, EXAGGERATION, progress)
     if not _is_collapsed(positions, rows, distances):
         return positions, ""

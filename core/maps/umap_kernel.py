@@ -183,6 +183,80 @@ def epoch(  # noqa: C901, PLR0913  one compiled loop: what it reads and moves ar
 
 
 @compiled(fastmath=True)
+def wide_epoch(  # noqa: C901, PLR0913  one compiled loop: what it reads and moves are arrays that the caller made
+    mine: Floats,
+    others: Floats,
+    moved: Ints,
+    pushing: Ints,
+    first: Ints,
+    neighbors: SmallInts,
+    every: Floats,
+    due: Floats,
+    keys: RandomKeys,
+    attraction: Floats,
+    repulsion: Floats,
+    now: float,
+    turn: int,
+    alpha: float,
+    both: bool,
+    rate: int,
+    b: float,
+    weight: Floats,
+    radii: Floats,
+    phi_sums: Floats,
+) -> None:
+    """One epoch of points (m, dim) of more than three dimensions, by the arguments and steps of `epoch`."""
+    dim = mine.shape[1]
+    n_moved = moved[1] - moved[0] + moved[3] - moved[2]
+    n_pushing = np.uint64(pushing[1] - pushing[0] + pushing[3] - pushing[2])
+    dense = len(weight) > 0
+    step = np.float32(alpha)
+    for place in range(n_moved):
+        if first[place] == first[place + 1]:
+            continue
+        i = _row(moved, place)
+        state = (keys[i] + np.uint64(turn)) * np.uint64(0x9E3779B97F4A7C15)
+        state ^= state >> np.uint64(29)
+        for e in range(first[place], first[place + 1]):
+            if due[e] > now:
+                continue
+            due[e] += every[e]
+            j = neighbors[e]
+            squared = np.float32(0)
+            for d in range(dim):
+                squared += (mine[i, d] - others[j, d]) ** 2
+            c = attraction[_entry(squared)]
+            term = np.float32(0)
+            if dense:
+                phi = 1.0 + c * squared / (2.0 * b)
+                shrink = 1.0 - b * (1.0 - phi)
+                grow = -c / 2.0  # a b d^2(b - 1) / (1 + a d^2b)
+                theirs = phi / phi_sums[j] * (shrink * np.exp(-radii[j]) + grow)
+                own = phi / phi_sums[i] * (shrink * np.exp(-radii[i]) + grow)
+                term = np.float32(2.0 * every[e] * (weight[j] * theirs + weight[i] * own))
+            for d in range(dim):
+                apart = mine[i, d] - others[j, d]
+                pull = _clipped(c * apart)
+                if dense:
+                    pull += _clipped(term * apart)
+                pull *= step
+                mine[i, d] += pull
+                if both:
+                    others[j, d] -= pull
+            for _ in range(rate):
+                state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+                k = _row(pushing, np.int64(((state >> np.uint64(32)) * n_pushing) >> np.uint64(32)))
+                if both and k == i:
+                    continue
+                squared = np.float32(0)
+                for d in range(dim):
+                    squared += (mine[i, d] - others[k, d]) ** 2
+                c = repulsion[_entry(squared)]
+                for d in range(dim):
+                    mine[i, d] += step * _clipped(c * (mine[i, d] - others[k, d]))
+
+
+@compiled(fastmath=True)
 def log_radii(  # noqa: PLR0913  a compiled loop, which fills arrays that the caller made
     positions: Floats,
     first: Ints,

@@ -17,6 +17,7 @@ import numpy as np
 from polysema.core.environment import cores
 from polysema.core.import_lock import IMPORTING
 from polysema.core.maps.fuzzy_graph import Graph
+from polysema.core.maps.options import PICTURE_COMPONENTS
 from polysema.core.maps.snapshots import watcher_of
 from polysema.core.progress import Progress
 from polysema.core.space.array_types import Floats, Ints, RandomKeys, SmallInts
@@ -140,7 +141,8 @@ class Epochs:
     def __init__(self, positions: Floats, edges: Edges, keys: RandomKeys, how: Descent, others: Floats | None = None):
         with IMPORTING:
             from polysema.core.maps import umap_kernel as kernel
-        self._draw, self._log_radii = kernel.epoch, kernel.log_radii
+        wide = positions.shape[1] > PICTURE_COMPONENTS
+        self._draw, self._log_radii = kernel.wide_epoch if wide else kernel.epoch, kernel.log_radii
         self._positions, self._others, self._edges, self._keys, self._how = positions, others, edges, keys, how
         self._b = curve(how.spread, how.min_dist)[1]
         self._tables = kernel.tables(*curve(how.spread, how.min_dist))

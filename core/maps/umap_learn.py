@@ -2,12 +2,14 @@
 
 import re
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 
 from polysema.core.import_lock import IMPORTING
+from polysema.core.maps.neighbors import Neighbors
 from polysema.core.progress import Progress
-from polysema.core.space.space import Floats, Ints
+from polysema.core.space.array_types import Doubles, Floats, Ints
 
 FLAT_NOISE = 1e-3  # the spread that an axis gets on which all points start at one place
 
@@ -52,23 +54,28 @@ class _Interval(float):
         return True
 
 
-def umap_learn(
-    vectors: Floats,
-    rows: Ints,
-    distances: Floats,
-    start: Floats,
-    how: dict[str, float | int | None],
-    progress: Progress,
-) -> Floats:
-    """Lay out n unit vectors by their k nearest others `rows` (n, k) at `distances` 1 - cosine, from `start`: (n, 2 or
-    3).
+@dataclass(frozen=True, slots=True, eq=False)
+class MapGraphInput:
+    """What umap-learn makes its graph of: n points, their nearest others, and perhaps `y` (n,), the target."""
 
-    `how` are umap-learn's own options (min_dist, spread, n_epochs, negative_sample_rate, random_state). Its functions
-    are compiled in every process anew (some ten seconds), which can't be stopped; its epochs can.
+    vectors: Floats
+    knn: Neighbors
+    y: Ints | Doubles | None = None
+
+
+def umap_learn(
+    points: MapGraphInput, start: Floats, how: dict[str, float | int | str | None], progress: Progress
+) -> Floats:
+    """Lay out n points by their nearest others, from `start`: (n, n_components).
+
+    `how` are umap-learn's own options (metric, min_dist, spread, n_epochs, negative_sample_rate, random_state,
+    target_metric, target_weight). Its functions are compiled in every process anew (some ten seconds), which can't be
+    stopped; its epochs can.
     """
     progress("lay out", 0, 1)
     with IMPORTING:
         import umap
+    rows, distances = points.knn.rows, points.knn.distances
     n, k = rows.shape
     flat = np.ptp(start, axis=0) == 0  # umap-learn divides by the extent of each axis
     if flat.any():
@@ -83,7 +90,6 @@ def umap_learn(
         laid = umap.UMAP(
             n_neighbors=k + 1,
             n_components=start.shape[1],
-            metric="cosine",
             init=start,
             precomputed_knn=(own, away),
             tqdm_kwds={
@@ -94,6 +100,6 @@ def umap_learn(
                 "miniters": 1,
             },
             **how,
-        ).fit_transform(vectors)
+        ).fit_transform(points.vectors, points.y)
     interval.file.check()
     return np.asarray(laid, np.float32)

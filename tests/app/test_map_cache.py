@@ -3,6 +3,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from polysema.app.explorer import Explorer, map_cache
@@ -18,9 +19,10 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
 
 
-def space(seed: int = 0, n: int = 200) -> Space:
+def space(seed: int = 0, n: int = 200, side: int = 0) -> Space:
     vectors = np.random.default_rng(seed).normal(size=(n, 8)).astype(np.float32)
-    return Space(Keys([f"w{row}" for row in range(n)]), vectors, Origin("made"))
+    sides = pa.table({"side": [row % 2 == side for row in range(n)]})
+    return Space(Keys([f"w{row}" for row in range(n)]), vectors, Origin("made"), sides)
 
 
 def stages(of: Space, method: str = "umap", options: MapOptions = OPTIONS, k: int = 10) -> tuple[list[str], np.ndarray]:
@@ -31,6 +33,7 @@ def stages(of: Space, method: str = "umap", options: MapOptions = OPTIONS, k: in
     return list(dict.fromkeys(seen)), found.map.positions
 
 
+FILES = ["72d192dfe4fe2ef55f86be80ce9e20a798389eae", "d78315656217bb2cf6605e4b2c46334771af9f9e"]
 MADE = ["find neighbors", "lay out", "measure the distortion"]
 
 
@@ -53,11 +56,37 @@ def test_the_same_map_is_read_the_next_time() -> None:
         ({"of": space(), "options": MapOptions(n_epochs=3, seed=1)}, MADE),
         ({"of": space(), "options": MapOptions(n_epochs=3, n_components=3)}, MADE[1:]),
         ({"of": space(), "k": 5}, MADE[1:]),
+        ({"of": space(), "options": MapOptions(n_epochs=3, metric="manhattan")}, MADE),
+        ({"of": space(), "options": MapOptions(n_epochs=3, target="side")}, MADE[1:]),
     ],
 )
 def test_another_map_is_another_file(other: dict, seen: list[str]) -> None:
     stages(space())
     assert stages(**other)[0] == seen
+
+
+def test_a_supervised_map_is_kept_by_what_the_column_says() -> None:
+    how = MapOptions(n_epochs=3, target="side")
+    _, first = stages(space(), options=how)
+    seen, again = stages(space(), options=how)
+    assert seen == ["read the map"]
+    np.testing.assert_array_equal(first, again)
+    assert stages(space(side=1), options=how)[0] == ["read the map"], "the same sides by other names"
+    other = space()
+    assert other.columns is not None
+    columns = pa.table({"side": [row % 3 == 0 for row in range(200)]})
+    assert stages(Space(other.keys, other.vectors, other.origin, columns), options=how)[0] == MADE[1:]
+    heavy = MapOptions(n_epochs=3, target="side", target_weight=0.9)
+    assert stages(space(), options=heavy)[0] == MADE[1:]
+    numbers = MapOptions(n_epochs=3, metric="euclidean")
+    assert stages(space(), options=numbers)[0] == MADE
+    assert stages(space(), options=numbers)[0] == ["read the map"]
+
+
+def test_the_files_of_maps_by_the_cosine_are_called_as_ever() -> None:
+    """Whoever has maps on disk must find them: the names are those of the options before metrics were among them."""
+    stages(space())
+    assert sorted(path.stem for path in (home() / "maps").glob("*.npz")) == FILES
 
 
 def test_what_is_linear_is_kept_with_its_plane() -> None:

@@ -66,7 +66,10 @@ def test_mistakes_are_told_before_anything_is_laid_out(run, tmp_path: Path) -> N
     there = tmp_path / "there.csv"
     there.write_text("kept")
     for words, message in (
-        (["glove-6b-50d", str(tmp_path / "a.txt")], "the ending says what is written: .csv or .parquet or .html; got"),
+        (
+            ["glove-6b-50d", str(tmp_path / "a.txt")],
+            "the ending says what is written: .csv or .parquet or .npy or .html; got",
+        ),
         (["glove-6b-50d", str(there)], "is there already; choose another name, or --replace"),
         (["glove-6b-50d", str(tmp_path / "no" / "a.csv")], "there is no folder"),
         (
@@ -78,8 +81,21 @@ def test_mistakes_are_told_before_anything_is_laid_out(run, tmp_path: Path) -> N
             "map method 'mds' does not exist; choose one of pca",
         ),
         (
-            ["glove-6b-50d", str(tmp_path / "a.csv"), "--dimensions", "4"],
-            "n_components must be a whole number from 2 to 3",
+            ["glove-6b-50d", str(tmp_path / "a.csv"), "--dimensions", "101"],
+            "n_components must be a whole number from 2 to 100; got 101",
+        ),
+        (
+            ["glove-6b-50d", str(tmp_path / "a.html"), "--dimensions", "10"],
+            "a page shows 2 or 3 dimensions; got 10: write .csv, .parquet or .npy",
+        ),
+        (["glove-6b-50d", str(tmp_path / "a.npy"), "--areas"], "a .npy file holds the positions alone"),
+        (
+            ["glove-6b-50d", str(tmp_path / "a.csv"), "--method", "pca", "--metric", "manhattan"],
+            "pca takes no metric, it turns unit vectors; got metric 'manhattan': choose one of umap, densmap",
+        ),
+        (
+            ["glove-6b-50d", str(tmp_path / "a.csv"), "--rows", "50", "--target", "topic"],
+            "target 'topic' is no column of glove-6b-50d; it has no columns",
         ),
         (["glove-6b-50d", str(tmp_path / "a.csv"), "--rows", "0"], "a map shows from 1 to 400,000 rows"),
         (["nosuchspace", str(tmp_path / "a.csv")], "nosuchspace"),
@@ -90,3 +106,26 @@ def test_mistakes_are_told_before_anything_is_laid_out(run, tmp_path: Path) -> N
     run("glove-6b-50d", str(there), "--method", "pca", "--rows", "5", "--replace")
     assert there.read_text().startswith('"name","x","y","kept"')
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_many_dimensions_by_another_metric_and_a_column(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """From a file of one's own to coordinates and areas: six columns wide, by Manhattan, supervised by its topic."""
+    rng = np.random.default_rng(0)
+    topics = [None if row == 3 else "abc"[row % 3] for row in range(60)]
+    vectors = (rng.normal(size=(3, 8)) * 3)[np.arange(60) % 3] + rng.normal(size=(60, 8))
+    file = tmp_path / "mine.parquet"
+    columns = {"word": [f"w{row}" for row in range(60)], "topic": topics, "vector": list(vectors.astype(np.float32))}
+    pyarrow.parquet.write_table(pyarrow.table(columns), file)
+    how = ("--metric", "manhattan", "--target", "topic", "--dimensions", "6", "--epochs", "30", "-k", "5")
+    output = run(str(file), str(tmp_path / "a.parquet"), *how, "--areas", "--picture", str(tmp_path / "a.svg"))
+    assert "note: supervised by topic (3 categories): groups of its values are partly its own making; 1 of 60" in output
+    assert "a.svg shows the first two of 6 dimensions" in output
+    table = pyarrow.parquet.read_table(tmp_path / "a.parquet")
+    assert table.column_names == ["name", "x1", "x2", "x3", "x4", "x5", "x6", "kept", "area", "topic"]
+    assert table.column("topic").to_pylist() == topics
+    names = {area for area in table.column("area").to_pylist() if area is not None}
+    assert len(names) == 3
+    run(str(file), str(tmp_path / "a.npy"), *how)
+    positions = np.load(tmp_path / "a.npy", allow_pickle=False)
+    assert positions.shape == (60, 6)
+    np.testing.assert_array_equal(positions[:, 4], table.column("x5").to_numpy())

@@ -227,6 +227,21 @@ def collection() -> Iterator[Collection]:
     shutil.rmtree(made.root)
 
 
+def test_another_metric_and_a_column_that_supervises(collection: Collection) -> None:
+    vectors = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    topics = pa.table({"topic": ["ab"[row % 2] for row in range(59)] + [None], "tags": [["x"]] * 60})
+    collection.upsert([f"r{row}" for row in range(60)], vectors, topics)
+    app = page("map", space=collection.root.name)
+    settle(app.selectbox(key="mmetric").set_value("manhattan").run())
+    assert app.selectbox(key="mtarget").options == ["no column", "topic"]
+    settle(app.selectbox(key="mtarget").set_value("topic").run())
+    settle(app.slider(key="mweight").set_value(0.8).run())
+    assert not app.exception
+    said = " ".join(one.value.replace("\\", "") for one in app.caption)
+    assert "ⓘ Supervised by topic (2 categories): groups of its values are partly its own making; 1 of 60 rows" in said
+    assert any("metric='manhattan', target='topic', target_weight=0.8" in one.value for one in app.code)
+
+
 def test_a_collection_and_how_it_grows(collection: Collection) -> None:
     name = collection.root.name
     vectors = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)

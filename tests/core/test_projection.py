@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from tqdm import tqdm
 
@@ -20,6 +21,7 @@ from polysema.core.maps.options import MapOptions
 from polysema.core.maps.pca import principal_plane
 from polysema.core.maps.positions import align
 from polysema.core.maps.projection import place, project
+from polysema.core.maps.target import MapTarget
 from polysema.core.space.metric import unit
 
 
@@ -135,6 +137,32 @@ def test_the_loops_are_umap_learns() -> None:
     assert mine > umaps - 0.015
 
 
+@pytest.mark.parametrize("weight", [0.2, 0.5, 0.9, 1.0])
+def test_the_supervised_graph_is_umap_learns(weight: float) -> None:
+    """By its own loops as plain Python: compiled, each would cost seconds."""
+    from umap.sparse import general_sset_intersection
+    from umap.umap_ import fast_intersection, reset_local_connectivity
+
+    graph = fuzzy_union(nearest_others(clouds(n=60), 9))
+    values = [None if row % 7 == 0 else "abc"[row % 3] for row in range(60)]
+    codes = np.array([-1 if value is None else "abc".index(value) for value in values])
+    far = 2.5 / (1 - weight) if weight < 1 else 1e12
+    theirs = graph.tocoo(copy=True)
+    fast_intersection.py_func(theirs.row, theirs.col, theirs.data, codes, 1.0, far)
+    ours = MapTarget.of("c", pa.array(values)).met(graph, weight, 10)
+    np.testing.assert_allclose(ours.toarray(), reset_local_connectivity(theirs).toarray(), atol=1e-5)
+
+    numbers = np.random.default_rng(1).normal(size=60)
+    apart = np.abs(numbers[:, None] - numbers[None]) / numbers.std() + np.diag(np.full(60, np.inf))
+    near = np.argsort(apart, axis=1)[:, :9]
+    other = fuzzy_union(Neighbors(near, np.take_along_axis(apart, near, axis=1).astype(np.float32)))
+    theirs, parts = (graph + other).tocoo(), [(one.indptr, one.indices, one.data) for one in (graph, other)]
+    given = (*parts[0], *parts[1], theirs.row, theirs.col, theirs.data)
+    general_sset_intersection.py_func(*given, mix_weight=weight)
+    ours = MapTarget.of("n", pa.array(numbers)).met(graph, weight, 10)
+    np.testing.assert_allclose(ours.toarray(), reset_local_connectivity(theirs).toarray(), atol=1e-4)
+
+
 @pytest.mark.parametrize("method", ["pca", "umap", "tsne"])
 def test_new_points_lie_among_their_own_the_same_alone_or_in_a_batch(method: str) -> None:
     every = clouds(n=80)
@@ -165,7 +193,7 @@ def test_placing_needs_neighbors() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"n_components": 4}, "n_components must be a whole number from 2 to 3; got 4"),
+        ({"n_components": 1}, "n_components must be a whole number from 2 to 100; got 1"),
         ({"n_neighbors": 1}, "n_neighbors must be a whole number from 2 to 200; got 1"),
         ({"min_dist": 2.0}, "min_dist must be a number from 0 to 1; got 2.0"),
         ({"min_dist": float("nan")}, "min_dist must be a number from 0 to 1; got nan"),

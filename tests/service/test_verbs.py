@@ -97,6 +97,7 @@ VERBS: list[tuple[str, Ask]] = [
     ("contributions", lambda of: of.contributions("phone", "F", "g2p-t5", at=-1)),
     ("map", lambda of: of.map("glove-6b-50d", "umap", MapOptions(n_epochs=20, seed=3, n_components=3), 400, 5)),
     ("map", lambda of: of.map(CLOUD, "pca", n=3000, k=4)),
+    ("map", lambda of: of.map(CLOUD, "umap", MapOptions(5, n_epochs=5, metric="manhattan", target="sense"), 300, 4)),
     ("sense_clusters", lambda of: of.sense_clusters("bank")),
     (
         "sense_clusters",
@@ -183,9 +184,41 @@ def test_new_vectors_are_placed_on_a_map_there_as_here(client: Client, explorer:
         client.place(there, np.ones((1, 7)))
 
 
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("umap", {"metric": "dot"}, "'dot' is no distance"),
+        ("pca", {"metric": "euclidean"}, "pca takes no metric"),
+        ("tsne", {"n_components": 10}, "tsne lays out 2 to 3 dimensions; got 10"),
+        ("tsne", {"target": "sense"}, "tsne is not supervised; got target 'sense'"),
+        ("umap", {"target_weight": 2}, "target_weight"),
+        ("umap", {"target": 5}, "target"),
+    ],
+)
+def test_options_that_make_no_map_are_refused_before_the_job(
+    method: str, options: dict[str, Any], message: str, http: Any
+) -> None:
+    body = {"kind": "map", "space": "glove-6b-50d", "n": 50, "method": method, "options": options}
+    refused = http.post("/v1/jobs", json=body)
+    assert (refused.status_code, message in refused.json()["error"]["message"]) == (422, True), refused.text
+
+
+def test_several_spaces_are_laid_out_by_the_cosine(client: Client, explorer: Explorer) -> None:
+    for options, message in (
+        (MapOptions(metric="euclidean"), "laid out together by the cosine; got metric 'euclidean'"),
+        (MapOptions(target="sense"), "laid out together are not supervised"),
+        (MapOptions(n_components=4), "laid out together in 2 to 3 dimensions; got 4"),
+    ):
+        for of in (Flat(explorer), client):
+            with pytest.raises(UserError, match=message):
+                of.matched("minilm-l6@0", "minilm-l6@6", 50, options=options)
+
+
 def test_what_is_on_a_map_there_as_here(client: Client, explorer: Explorer) -> None:
     here, there = (of.map("minilm-l6@6", "pca", n=400) for of in (Flat(explorer), client))
     same(explorer.maps.areas(here), client.areas(there))
+    wide = [of.map("minilm-l6@6", "pca", MapOptions(n_components=6), 400) for of in (Flat(explorer), client)]
+    same(explorer.maps.areas(wide[0]), client.areas(wide[1]))
     for names, where in ((None, ""), (["sense", "start"], "word = 'bank' and sense is not null")):
         same(explorer.maps.columns(here, names, where), client.columns(there, names, where))
     same(explorer.maps.typical(here, range(20), 3), client.typical(there, range(20), 3))

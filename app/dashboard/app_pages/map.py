@@ -21,9 +21,7 @@ from polysema.app.dashboard.map.cloud import MapColors, cloud, colors, names_of
 from polysema.app.dashboard.map.condition import column_panel, condition_box, kept_condition
 from polysema.app.dashboard.map.controls import (
     IN_SPACE,
-    MAP_NOTES,
     ON_MAP,
-    TITLES,
     MapPlaces,
     MapQuestion,
     MapView,
@@ -42,24 +40,20 @@ from polysema.app.dashboard.map.inspector import (
     inspector,
     selection_table,
 )
+from polysema.app.dashboard.map.layout_options import MAP_NOTES, TITLES, supervised
 from polysema.app.dashboard.map.meaning import answers, question, show_answers
 from polysema.app.dashboard.map.requests import ACTIONS, MODES, take_up
 from polysema.app.dashboard.map.selection_panel import selection_panel
 from polysema.app.dashboard.map.state import hidden_rows, restore, undo_bar
 from polysema.app.dashboard.own_points import PlacedPoint
 from polysema.app.dashboard.sharing.map_page import map_page
-from polysema.core.maps.options import MapOptions
+from polysema.core.maps.options import changed_options
 from polysema.core.space.space import Space
 
 
 def python_of(query: MapQuestion) -> str:
     """The lines that make the same map."""
-    start = MapOptions()
-    message = ", ".join(
-        f"{name}={getattr(query.options, name)!r}"
-        for name in ("n_components", "n_neighbors", "min_dist", "perplexity", "seed")
-        if getattr(query.options, name) != getattr(start, name)
-    )
+    message = ", ".join(f"{name}={value!r}" for name, value in changed_options(query.options).items())
     return (
         "from polysema.app.explorer import Explorer\nfrom polysema.core.maps.options import MapOptions\n\n"
         f"explorer = Explorer()\nfound = explorer.maps.map({query.name!r}, method={query.method!r}, "
@@ -114,7 +108,7 @@ def page() -> None:
     """The page."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="map_bar"):
         st.title("Map", anchor=False, width="content")
-        name, many, choice = controls()
+        name, many, choice, drawer = controls()
         more = st.container(
             width="content", horizontal=True, vertical_alignment="center", gap="small", key="map_bar_more"
         )
@@ -136,7 +130,8 @@ def page() -> None:
     with right, st.container(key="map_inspector"):
         if only:
             space = some_rows(name, stamp, only, space)
-        query = MapQuestion(name, (stamp, only), number_of(many, space), choice.method, choice.options)
+        options = supervised(drawer, space, choice)
+        query = MapQuestion(name, (stamp, only), number_of(many, space), choice.method, options)
         view = laid_out(query, space)
         inner = st.container()  # there in every run, so that what stands below keeps its place when the progress goes
     if view is not None:
@@ -201,8 +196,8 @@ def show_map(query: MapQuestion, space: Space, view: MapView, places: MapPlaces)
         python,
         "What is near on the map is often near in the space, and the list beside it says where it isn't: lines lead to "
         "the neighbors in the list, which is of the space. "
-        f"{TITLES[query.method]}: {MAP_NOTES[query.method]}. By the cosine, seed {query.options.seed}, the first "
-        f"{n:,} of {len(space):,} rows. "
+        f"{TITLES[query.method]}: {MAP_NOTES[query.method]}. By {query.options.metric}, seed {query.options.seed}, "
+        f"the first {n:,} of {len(space):,} rows. "
         f"{widgets.plain(space.origin.card())}.",
     )
 

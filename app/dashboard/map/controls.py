@@ -1,17 +1,17 @@
 """The page Map: what is laid out, by which method, and the map itself with its quality."""
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import space_picker, widgets
+from polysema.app.dashboard.map.layout_options import TITLES, MapChoice, options_of, pick_method
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.pick import pick_source
 from polysema.app.explorer.results import SpaceMap
-from polysema.core.maps.methods import METHODS
 from polysema.core.maps.options import MapOptions
 from polysema.core.maps.positions import align, scaled_to_unit
 from polysema.core.maps.snapshots import watched_layout
@@ -23,22 +23,6 @@ SIZES = {"1k": 1_000, "10k": 10_000, "50k": 50_000, "100k": 100_000, "400k": MAX
 FIRST_PICTURE_SECONDS = 2
 MAP_NEIGHBORS = 10  # neighbors in the lists and in the measure
 IN_SPACE, ON_MAP = "in the space", "on the map"
-TITLES = {name: method.title for name, method in METHODS.items() if name != "umap-learn"}  # the same map, slower
-MAP_NOTES = {
-    "pca": "the two (or three) directions in which the points differ most; straight, so far stays far, but much is "
-    "hidden",
-    "umap": "keeps neighborhoods; how far two groups lie apart means little",
-    "densmap": "UMAP that also keeps how dense a place is",
-    "tsne": "keeps the nearest neighbors; sizes and distances of groups mean little",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class MapChoice:
-    """How points are laid out."""
-
-    method: str
-    options: MapOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +59,11 @@ class MapPlaces:
     inspector: DeltaGenerator
 
 
-def controls() -> tuple[str | None, str, MapChoice]:
-    """The space (None while its model is loaded), how many points, and how they are laid out; in a bar."""
+def controls() -> tuple[str | None, str, MapChoice, DeltaGenerator]:
+    """The space (None while its model is loaded), how many points, and how they are laid out; in a bar.
+
+    The last is the drawer of the layout's options, where those stand that need the space.
+    """
     # controls of two pages that share a key would share their values: `space` in a link is taken as ours
     if (query := st.query_params.get("space")) is not None:
         labels = {choices.source_label(name): name for name in choices.sources()}
@@ -102,89 +89,14 @@ def controls() -> tuple[str | None, str, MapChoice]:
             help=f"How many of the first rows are shown; all of them up to {MAX_POINTS:,}.",
         )
     layers = space_picker.layers_of([source])
-    with st.popover(
+    drawer = st.popover(
         "Layout", key="map_drawer", width=110, help="The method that lays the points out, and its options."
-    ):
-        method, three = _method()
+    )
+    with drawer:
+        method, three = pick_method()
         name = space_picker.pick_layer(source, layers[source], "mlayer") if layers else None
         options = options_of(method, three)
-    return name, many, MapChoice(method, options)
-
-
-def _method() -> tuple[str, bool]:
-    """The method, and whether in three dimensions."""
-    title = st.segmented_control(
-        "Method",
-        list(TITLES.values()),
-        default=TITLES["umap"],
-        required=True,
-        key="mm",
-        bind="query-params",
-        help=". ".join(f"{TITLES[name]}: {message}" for name, message in MAP_NOTES.items()) + ".",
-    )
-    method = next((name for name, shown in TITLES.items() if shown == title), "umap")
-    dimensions = st.segmented_control(
-        "Dimensions",
-        ["2D", "3D"],
-        default="2D",
-        required=True,
-        key="mdim",
-        bind="query-params",
-        help="A plane, or a space to turn.",
-    )
-    return method, dimensions == "3D"
-
-
-def options_of(method: str, three: bool) -> MapOptions:
-    """The method's options, under the field's names; only those that it takes decide which map it is."""
-    chosen: dict[str, Any] = {"n_components": 3 if three else 2}
-    if method in ("umap", "densmap"):
-        chosen["n_neighbors"] = int(
-            st.number_input(
-                "n_neighbors",
-                2,
-                200,
-                15,
-                key="nn",
-                bind="query-params",
-                help="How many neighbors hold a point, itself counted: few show the fine grain, many the whole.",
-            )
-        )
-        chosen["min_dist"] = float(
-            st.number_input(
-                "min_dist",
-                0.0,
-                1.0,
-                0.1,
-                0.05,
-                key="mindist",
-                bind="query-params",
-                help="How close two points may come on the map.",
-            )
-        )
-    if method == "tsne":
-        chosen["perplexity"] = float(
-            st.number_input(
-                "perplexity",
-                1.0,
-                200.0,
-                30.0,
-                1.0,
-                key="perplexity",
-                bind="query-params",
-                help="How many neighbors of a point the method takes into account.",
-            )
-        )
-    if method != "pca":
-        chosen["seed"] = int(
-            st.number_input(
-                "seed", 0, 2**32 - 1, 0, key="mseed", bind="query-params", help="The same seed gives the same map."
-            )
-        )
-    st.caption(
-        f"{TITLES[method]}: {MAP_NOTES[method]}. The metric is the cosine. The map starts from the principal plane."
-    )
-    return MapOptions(**chosen)
+    return name, many, MapChoice(method, options), drawer
 
 
 def number_of(many: str, space: Space) -> int:

@@ -36,7 +36,8 @@ def show(
             `order of the rows` or `neighbors kept`.
         method: pca, umap, densmap, umap-learn or tsne.
         n: How many rows, the first. None: all, up to 20,000.
-        options: The number of dimensions (2 or 3), the seed and the method's own.
+        options: The number of dimensions (2 or 3), the metric, the column that supervises, the seed and the method's
+            own.
         progress: Told of each stage; what it raises ends the work.
 
     Returns:
@@ -62,7 +63,10 @@ def show(
             f"a map in a notebook needs anywidget ({error}); install it with pip install 'polysema[notebook]'"
         ) from None
     from polysema.app.explorer import Explorer
+    from polysema.core.maps.options import PICTURE_COMPONENTS
 
+    if options is not None and options.n_components > PICTURE_COMPONENTS:
+        raise UserError(f"a picture has 2 or {PICTURE_COMPONENTS} dimensions; got n_components={options.n_components}")
     explorer = Explorer()
     opened = explorer.space(space, progress)
     rows = min(len(opened.space), MAX_SHOWN_ROWS) if n is None else n

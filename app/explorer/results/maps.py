@@ -8,7 +8,7 @@ from polysema.app.explorer.answer_table import AnswerTable
 from polysema.core.errors import UserError
 from polysema.core.maps.distortion import Distortion
 from polysema.core.maps.neighbors import Neighbors
-from polysema.core.maps.options import MapOptions
+from polysema.core.maps.options import MapOptions, axis_names
 from polysema.core.maps.overlap import Shift, shifts
 from polysema.core.maps.projection import Map
 from polysema.core.space.space import Floats, Ints, Origin, Space
@@ -65,7 +65,8 @@ class SpaceMap(AnswerTable[dict[str, object]]):
         return len(self.space)
 
     def _row(self, place: int) -> dict[str, object]:
-        where: dict[str, object] = dict(zip("xyz", map(float, self.map.positions[place]), strict=False))
+        position = self.map.positions[place]
+        where: dict[str, object] = dict(zip(axis_names(len(position)), map(float, position), strict=True))
         return {"word": self.space.keys[place]} | where | {"kept": float(self.kept[place])}
 
 

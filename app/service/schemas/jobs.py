@@ -45,14 +45,14 @@ from polysema.app.service.schemas.measures import AnalogiesRequest, Similarities
 from polysema.app.service.schemas.response_model import response_model
 from polysema.core.maps.distortion import Distortion
 from polysema.core.maps.neighbors import Neighbors
-from polysema.core.maps.options import MapOptions
+from polysema.core.maps.options import MAX_COMPONENTS, MapOptions
 from polysema.core.maps.overlap import Shift
 
 
 class MapChoice(RequestModel):
     """What a map depends on: the fields of `MapOptions`."""
 
-    n_components: int = Field(default=2, ge=2, le=3)
+    n_components: int = Field(default=2, ge=2, le=MAX_COMPONENTS, description="2 or 3 to look at, more to cluster.")
     n_neighbors: int = Field(default=15, ge=2, le=200)
     min_dist: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.1
     spread: Annotated[float, Field(ge=0.01, le=100, allow_inf_nan=False)] = 1.0
@@ -61,11 +61,25 @@ class MapChoice(RequestModel):
     dens_lambda: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 2.0
     perplexity: Annotated[float, Field(ge=1, le=200, allow_inf_nan=False)] = 30.0
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    metric: str = Field(
+        default="cosine",
+        max_length=16,
+        description="cosine, correlation, euclidean, manhattan or chebyshev; pca takes none but the default.",
+    )
+    target: str = Field(
+        default="",
+        max_length=1000,
+        description="A column of the space that supervises umap or umap-learn; empty: none.",
+    )
+    target_metric: Literal["", "categorical", "l2"] = Field(
+        default="", description="Whether the target's values are categories or numbers; empty: by their type."
+    )
+    target_weight: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
 
 
 class MapRequest(SpaceView):
-    """A space or collection, or its first n rows, laid out in two or three dimensions, with its distortion among the k
-    nearest.
+    """A space or collection, or its first n rows, laid out in two or three dimensions (or in more, to be clustered),
+    with its distortion among the k nearest.
     """
 
     model_config = request_config({"kind": "map", "space": "glove-6b-50d", "n": 2000, "method": "pca"})
@@ -230,7 +244,7 @@ class PointNeighborsRequest(SpaceView):
     model_config = request_config({"row": 231, "k": 5}, {"vector": [0.1] * 50, "position": [0.3, -1.2]})
     row: int | None = Field(default=None, ge=0, le=2**53)
     vector: Vector | None = None
-    position: Annotated[list[Number], Field(min_length=2, max_length=3)] | None = None
+    position: Annotated[list[Number], Field(min_length=2, max_length=MAX_COMPONENTS)] | None = None
     k: K = 10
 
 
