@@ -99,7 +99,7 @@ def _by_cells(directions: Floats, k: int, seed: int, progress: Progress) -> Neig
 
     def search(start: int, end: int) -> tuple[Ints, Floats]:
         found, squares = candidates(start, end)
-        return found, _compared(directions, start, found) if wide else 1 - squares / 2
+        return found, _compared(directions, start, found) if wide else np.asarray(1 - squares / 2, np.float32)
 
     return _gathered(n, k, progress, search)
 

@@ -17,7 +17,7 @@ from polysema.app.client.collection import RemoteCollection
 from polysema.app.client.maps import RemoteMaps
 from polysema.app.client.measures import RemoteMeasures
 from polysema.app.client.model import RemoteModel
-from polysema.app.client.space import RemoteSpace, opened
+from polysema.app.client.space import RemoteSpace, first_words, opened
 from polysema.app.client.transport import Transport, part
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
 from polysema.app.explorer.results.spaces import ModelCards, SpaceNames
@@ -87,22 +87,26 @@ class Client:
         """Close the connections."""
         self.transport.close()
 
-    def space(self, name: str | RemoteSpace = DEFAULT_SPACE, progress: Progress = no_progress) -> RemoteSpace:
+    def space(
+        self, name: str | RemoteSpace = DEFAULT_SPACE, progress: Progress = no_progress, limit: int | None = None
+    ) -> RemoteSpace:
         """The space of that name, or a collection's (`mine`, `mine/SPACE`), with its queries about words.
 
         Args:
             name: A name of the catalog, with a layer (`minilm-l6@6`) or without, or a collection's.
             progress: Not told of anything: the space is opened there.
+            limit: Only the first so many words of it are there (gensim's); None: all.
 
         Returns:
             The handle: as `WordSpace`.
 
         Raises:
             NotFoundError: for a name that isn't there.
+            UserError: for a limit below 1 or of a collection.
         """
         if isinstance(name, RemoteSpace):
-            return name
-        return opened(RemoteSpace(self.transport, name))
+            return name if limit is None else first_words(name, limit)
+        return opened(RemoteSpace(self.transport, name, limit=limit))
 
     def model(self, name: str = DEFAULT_MODEL, progress: Progress = no_progress) -> RemoteModel:
         """The model of that name, with its queries about words in texts and about its internals.

@@ -10,7 +10,7 @@ from polysema.app.client.contexts import RemoteWords
 from polysema.app.client.lookup import lookup_fields
 from polysema.app.client.relations import RemoteRelations
 from polysema.app.client.transport import Transport, part, sent
-from polysema.app.explorer.options import listed_texts
+from polysema.app.explorer.options import COLLECTION_LIMIT, listed_texts
 from polysema.app.explorer.results import (
     AnalogyAnswer,
     AssociationAnswer,
@@ -69,8 +69,15 @@ class RemoteSpace:
     `lookup` gives the vectors of words. The verbs are those of `WordSpace`, with the same answers.
     """
 
-    def __init__(self, transport: Transport, name: str, transform: str = "raw", removed: Sequence[str] = ()):
-        self.name, self.transform, self.removed = name, transform, tuple(removed)
+    def __init__(
+        self,
+        transport: Transport,
+        name: str,
+        transform: str = "raw",
+        removed: Sequence[str] = (),
+        limit: int | None = None,
+    ):
+        self.name, self.transform, self.removed, self.limit = name, transform, tuple(removed), limit
         self.lookup = RemoteLookup(self, transport)
         self.relations = RemoteRelations(transport, self.request)
         self._transport = transport
@@ -85,8 +92,12 @@ class RemoteSpace:
     def info(self) -> SpaceInfo:
         """Its size, columns and provenance card."""
         collection, slash, space = self.name.partition("/")
+        if self.limit is not None and self.limit < 1:
+            raise UserError(f"limit is how many words of the space are opened, at least 1; got {self.limit}")
+        if slash and self.limit is not None:
+            raise UserError(COLLECTION_LIMIT)
         if not slash:
-            params = {"transform": self.transform, "without": list(self.removed)}
+            params = {name: value for name, value in self.request.items() if name != "space"}
             found: SpaceInfo = from_json(
                 SpaceInfo, self._transport.ask("GET", f"/v1/spaces/{part(self.name)}", params=params)
             )
@@ -120,13 +131,16 @@ class RemoteSpace:
 
     @property
     def contexts(self) -> RemoteWords:
-        """The words in its texts."""
+        """The words in its texts; raises `UserError` for the first words of a space, of which HTTP has none."""
+        if self.limit is not None:
+            raise UserError(f"over HTTP words in contexts are those of a whole space: open {self.name} without a limit")
         return RemoteWords(self._transport, self.name)
 
     @property
     def request(self) -> dict[str, Any]:
         """As requests name it."""
-        return {"space": self.name, "transform": self.transform, "without": list(self.removed)}
+        first = {} if self.limit is None else {"limit": self.limit}
+        return {"space": self.name, "transform": self.transform, "without": list(self.removed), **first}
 
     def _ask(self, kind: Any, path: str, /, **query: Any) -> Any:
         return self._transport.ask_for(kind, path, {**self.request, **query})
@@ -137,7 +151,7 @@ class RemoteSpace:
             return self
         if self.transform != "raw" or self.removed:
             raise UserError("a space is seen in one way over HTTP: give transform and removed directions together")
-        return opened(RemoteSpace(self._transport, self.name, transform, without))
+        return opened(RemoteSpace(self._transport, self.name, transform, without, self.limit))
 
     def neighbors(
         self,
@@ -243,6 +257,13 @@ class RemoteSpace:
         query = {"word": word, "axis": axis, "steps": steps, "reach": reach, "k": k, **search_fields(search)}
         found: TravelAnswer = self._ask(TravelAnswer, "/v1/travel", **query)
         return found
+
+
+def first_words(space: RemoteSpace, limit: int) -> RemoteSpace:
+    """The first words of a space; raises `UserError` for one that is seen otherwise already."""
+    if space.transform != "raw" or space.removed:
+        raise UserError("over HTTP a limit comes before a view: open the space with its limit, and then see it so")
+    return opened(RemoteSpace(space._transport, space.name, limit=limit))
 
 
 def opened(space: RemoteSpace) -> RemoteSpace:

@@ -72,6 +72,9 @@ class ModelOptions:
     patient: bool = False
 
 
+COLLECTION_LIMIT = "limit is of files of vectors and models: a collection's rows stand in no order of frequency"
+
+
 def first_rows(restrict_vocab: int | None, n_rows: int) -> int:
     """How many rows of a space may be answers; raises `UserError` for a `restrict_vocab` below 1."""
     if restrict_vocab is not None and restrict_vocab < 1:

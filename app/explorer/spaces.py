@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 
+from polysema.app.explorer.options import COLLECTION_LIMIT
 from polysema.core.errors import UserError
 from polysema.core.files.formats import open_glove, read_vectors
 from polysema.core.model.catalog import ModelLocation, catalog
@@ -86,7 +87,7 @@ def first_rows(space: Space, limit: int) -> Space:
     if limit < 1:
         raise UserError(f"limit is how many words of the space are opened, at least 1; got {limit}")
     if hasattr(space.vectors, "streams"):
-        raise UserError("limit is of files of vectors and models: a collection's rows stand in no order of frequency")
+        raise UserError(COLLECTION_LIMIT)
     if limit >= len(space):
         return space
     first = space.take(range(limit))

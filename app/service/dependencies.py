@@ -34,6 +34,7 @@ from polysema.app.service.metrics import Metrics
 from polysema.app.service.parameters import parameters_of
 from polysema.app.service.request_limits import RequestLimits
 from polysema.app.service.row_limits import check_rows_read
+from polysema.app.service.schemas.fields import SpaceView
 from polysema.app.service.served_names import ServedNames
 from polysema.app.service.siblings import Siblings
 from polysema.app.service.worker_pool import WorkerPool
@@ -139,19 +140,15 @@ class ServiceState:
         view = current.view()
         return self._spaces.get((view, inner), lambda: self.explorer.hold(SpaceRows(view, inner or None)))
 
-    def view(
-        self,
-        name: str,
-        transform: str,
-        without: Sequence[str],
-        status: str = "invalid",
-        progress: Progress = no_progress,
-    ) -> WordSpace:
-        """The space of that name as it is to be seen; raises as `space` and `check_terms` do."""
-        current = self.space(name, status, progress)
+    def view(self, asked: SpaceView, status: str = "invalid", progress: Progress = no_progress) -> WordSpace:
+        """The space of a request as it is to be seen; raises as `space`, `check_terms` and a limit do."""
+        current = self.space(asked.space, status, progress)
+        transform, without = asked.transform, asked.without
         self.check_terms(current, without)
+        if asked.limit is not None:
+            current = self.explorer.space(current, progress, asked.limit)
         if without or transform.partition(":")[0] != "raw":
-            what = f"{name} seen otherwise ({transform}{', without an axis' if without else ''})"
+            what = f"{asked.space} seen otherwise ({transform}{', without an axis' if without else ''})"
             check_rows_read(current, len(current), self.settings.max_space, what)
         return current.view(transform, without)
 

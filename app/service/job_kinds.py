@@ -59,7 +59,7 @@ def _map(request: of.MapRequest, state: ServiceState) -> Work:
     state.names.check_space(request.space)
 
     def work(progress: Progress) -> Outcome:
-        seen = state.view(request.space, request.transform, request.without, progress=progress)
+        seen = state.view(request, progress=progress)
         rows = len(seen) if request.n is None else min(request.n, len(seen))
         state.limits.check_numbers(rows * options.n_components, "this map")
         check_rows_read(seen, rows, state.settings.max_space, "this map")
@@ -100,7 +100,7 @@ def _matched(request: of.MatchedMapsRequest, state: ServiceState) -> Work:
     def side(one: str | SpaceView, progress: Progress) -> WordSpace:
         if isinstance(one, str):
             return state.space(one, progress=progress)
-        return state.view(one.space, one.transform, one.without, progress=progress)
+        return state.view(one, progress=progress)
 
     def work(progress: Progress) -> Outcome:
         spaces = [side(one, progress) for one in given]

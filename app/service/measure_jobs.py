@@ -52,7 +52,7 @@ def analogy_work(request: AnalogiesRequest, state: ServiceState) -> AnalogyWork:
     how = Protocol(vocabulary=request.vocabulary, lower=request.lower, exclude=request.exclude, epsilon=request.epsilon)
 
     def work(progress: Progress) -> AnalogyReport:
-        seen = state.view(request.space, request.transform, request.without, progress=progress)
+        seen = state.view(request, progress=progress)
         return state.explorer.measures.analogies(categories, seen, request.methods, how, progress)
 
     return work
@@ -67,7 +67,7 @@ def similarity_work(request: SimilaritiesRequest, state: ServiceState) -> Simila
     }
 
     def work(progress: Progress) -> SimilarityReport:
-        seen = state.view(request.space, request.transform, request.without, progress=progress)
+        seen = state.view(request, progress=progress)
         return state.explorer.measures.similarity(sets, seen, request.lower, request.vocabulary)
 
     return work

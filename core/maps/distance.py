@@ -97,8 +97,8 @@ def distances_to(queries: Floats, points: Floats, metric: MapMetric) -> Floats:
         return np.sqrt(np.maximum(squares, 0))
     with IMPORTING:
         from scipy.spatial.distance import cdist
-    apart: Floats = cdist(queries, points, "cityblock" if metric is MapMetric.MANHATTAN else "chebyshev")
-    return apart.astype(np.float32)
+    apart = cdist(queries, points, "cityblock" if metric is MapMetric.MANHATTAN else "chebyshev")
+    return np.asarray(apart, np.float32)
 
 
 def nearest_rows(query: Floats, points: Floats, k: int, metric: MapMetric) -> Ints:

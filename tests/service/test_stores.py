@@ -93,6 +93,9 @@ def test_a_collection_is_a_space_by_its_name(client: Client, explorer: Explorer,
     assert Flat(client).neighbors("was", "mine", 5) == explorer.space(
         Collection(tmp_path / "data" / "mine").space()
     ).neighbors("was", 5)
+    for name in ("mine", "mine/vectors"):
+        with pytest.raises(UserError, match="limit is of files of vectors and models: a collection's rows stand in no"):
+            Flat(client).neighbors("was", client.space(name, limit=10))
     mine.spaces.create("other", 2)
     assert len(client.space("mine/vectors")) == 300
     with pytest.raises(UserError, match="several spaces"):

@@ -12,6 +12,7 @@ from polysema.app.cli.main import cli
 from polysema.app.client.client import Client
 from polysema.app.explorer import AnalogyOptions, Explorer, SearchOptions
 from polysema.app.service.schemas.words import AnalogyQuery, AnalogyRequest, NeighborsQuery, NeighborsRequest
+from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.space.analogy import METHODS
 from tests.service.flat import Flat
 
@@ -119,3 +120,29 @@ def test_a_vector_says_how_its_words_were_looked_up(http: httpx.Client, verb: st
     done = http.post(f"/v1/{verb}", json=query)
     assert done.status_code == 200
     assert done.json()["origin"]["notes"] == ["'cafe\u0301' was looked up as 'caf\u00e9' (composed)"]
+
+
+def test_a_limit_opens_the_first_words_there_as_here(http: httpx.Client, url: str, explorer: Explorer) -> None:
+    local = explorer.space(limit=300)
+    with Client(url) as client:
+        remote = client.space(limit=300)
+        assert (len(remote), remote.origin) == (len(local), local.origin) == (300, remote.origin)
+        assert remote.neighbors("the", 5).neighbors == local.neighbors("the", 5).neighbors
+        assert len(client.space(client.space(), limit=300)) == 300
+        seen = remote.view("centered")
+        assert seen.neighbors("the", 5).neighbors == local.view("centered").neighbors("the", 5).neighbors
+        assert client.space(remote) is remote
+        with pytest.raises(UnknownWordError, match="'swan' is not among the 300 words"):
+            remote.neighbors("swan")
+        with pytest.raises(UserError, match="a limit comes before a view"):
+            client.space(seen, limit=20)
+        with pytest.raises(UserError, match="at least 1; got 0"):
+            client.space(limit=0)
+        with pytest.raises(UserError, match="words in contexts are those of a whole space"):
+            _ = remote.contexts
+        laid = client.maps.map(remote, "pca", k=3)
+        assert len(laid.rows) == 300
+    for body in ({"limit": 0}, {"limit": "many"}, {"limit": 1.5}):
+        refused = http.post("/v1/neighbors", json={"words": ["the"], **body})
+        assert (refused.status_code, "limit" in refused.json()["error"]["message"]) == (422, True)
+    assert http.get("/v1/neighbors", params={"word": "the", "limit": 2}).json()["neighbors"][0]["key"] == ","

@@ -91,7 +91,7 @@ async def around(job: str, request: PointNeighborsRequest, state: StateDep) -> R
         raise UserError("give the row of a point, or, of one that was placed, its vector and its position")
 
     def ask() -> Response:
-        current = state.view(request.space, request.transform, request.without)
+        current = state.view(request)
         at: Any = request.row
         if request.vector is not None:
             vector, position = form.matrix([request.vector], None)[0], form.matrix([request.position or []], None)[0]

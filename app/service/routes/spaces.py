@@ -15,7 +15,7 @@ from polysema.app.explorer.results.words import VECTOR_FIELDS
 from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.encoding import answer, matrix
-from polysema.app.service.schemas.fields import Axis, LookupChoice, SearchFields, SpaceView
+from polysema.app.service.schemas.fields import Axis, LookupChoice, Rows, SearchFields, SpaceView
 from polysema.app.service.schemas.response_model import json
 from polysema.app.service.schemas.words import (
     AnalogyFields,
@@ -50,13 +50,16 @@ async def space(
     state: StateDep,
     transform: Annotated[str, Query(max_length=40)] = "raw",
     without: Annotated[list[Axis] | None, Query(max_length=8)] = None,
+    limit: Annotated[Rows | None, Query()] = None,
 ) -> Response:
     """A space's size and its provenance card; also of a collection, and of a space seen centered, whitened, or without
-    axes.
+    axes, or of its first words alone.
     """
+    # the name of a path is checked by what is there, not by the pattern of bodies
+    asked = SpaceView.model_construct(space=name, transform=transform, without=without or [], limit=limit)
 
     def ask() -> Response:
-        opened = state.view(name, transform, without or [], "not_found")
+        opened = state.view(asked, "not_found")
         columns = opened.space.columns.column_names if opened.space.columns is not None else []
         return answer(SpaceInfo(name, len(opened), opened.dim, tuple(columns), opened.origin))
 
@@ -154,4 +157,4 @@ def seen(state: ServiceState, request: LookupChoice) -> tuple[WordSpace, Policy]
 
 def view(state: ServiceState, request: SpaceView) -> WordSpace:
     """The space as it is to be seen."""
-    return state.view(request.space, request.transform, request.without)
+    return state.view(request)

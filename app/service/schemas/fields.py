@@ -94,6 +94,9 @@ class SpaceView(RequestModel):
     space: SpaceName = DEFAULT_SPACE
     transform: str = Field(default="raw", max_length=40)
     without: list[Axis] = Field(default=[], max_length=8)
+    limit: Rows | None = Field(
+        default=None, description="Open only the first words of the space (gensim's `limit`); not of a collection."
+    )
 
 
 class LookupChoice(SpaceView):
