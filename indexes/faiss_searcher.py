@@ -27,7 +27,7 @@ class FaissSearcher:
     held_out: Ints
     n: int = field(init=False)
     _row_of: Ints = field(init=False)  # (n + 1,) the row of each of FAISS's numbers, -1 of -1
-    _graph_parameters: dict[int, Any] = field(init=False, default_factory=dict)
+    _graph_parameters: dict[int, object] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.n = len(self.vectors)

@@ -103,7 +103,7 @@ class IndexSpec:
             card[name.strip()] = int(value)
         return cls.from_json(card)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The recipe as plain JSON types."""
         return asdict(self)
 

@@ -122,7 +122,7 @@ class RecallCurve:
         )
         return n_queries * further / (point.single if n_queries == 1 else max(point.single, point.batch))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The curve as plain JSON types."""
         points = [{**asdict(point), "setting": point.setting.to_json()} for point in self.points]
         return {"n_queries": self.n_queries, "points": points}

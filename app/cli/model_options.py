@@ -88,7 +88,7 @@ def parse_columns(text: str | None) -> list[str] | None:
     return [] if [name.lower() for name in names] == ["none"] else names
 
 
-def dialect_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def dialect_options(command: Callable[..., Any]) -> Callable[..., object]:
     """The options that say how files of texts are written, where that is not to be found out."""
     for option in (
         click.option("--encoding", help="Of files of texts: their encoding, such as cp1252.  [default: found out]"),

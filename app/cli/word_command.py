@@ -41,7 +41,7 @@ class WordCommand(CurrentCommand):
         return argument[:2] not in options or _SUM.search(argument) is not None
 
 
-def _unmarked(value: Any) -> Any:
+def _unmarked(value: Any) -> object:
     if isinstance(value, str):
         return value.removeprefix(QUOTED_MARK)
     return tuple(map(_unmarked, value)) if isinstance(value, tuple) else value

@@ -23,7 +23,7 @@ def texts_fields(texts: SpaceTexts | None) -> dict[str, Any]:
     return {"space": texts.space, "label": texts.label, "limit": texts.limit}
 
 
-def source_fields(texts: Sequence[str] | SpaceTexts) -> dict[str, Any]:
+def source_fields(texts: Sequence[str] | SpaceTexts) -> dict[str, object]:
     """Texts of one's own, or a space whose texts are meant, as requests have them."""
     from polysema.app.explorer.context_cloud import SpaceTexts
 

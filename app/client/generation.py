@@ -23,7 +23,7 @@ class RemoteGeneration:
     def __init__(self, transport: Transport, name: str):
         self._transport, self._name = transport, name
 
-    def _query(self, text: str, max_new_tokens: int, k: int, options: DecodingOptions | None) -> dict[str, Any]:
+    def _query(self, text: str, max_new_tokens: int, k: int, options: DecodingOptions | None) -> dict[str, object]:
         query: dict[str, Any] = {"text": text, "model": self._name, "max_new_tokens": max_new_tokens, "k": k}
         if options is not None:
             query |= asdict(options) | {"prefix": list(options.prefix)}

@@ -148,18 +148,18 @@ def reading_fields(options: AttentionOptions | None) -> dict[str, Any]:
     return {"stack": how.stack, "target": how.target}
 
 
-def attention_fields(options: AttentionOptions | None) -> dict[str, Any]:
+def attention_fields(options: AttentionOptions | None) -> dict[str, object]:
     """How attention is looked at, as requests have it."""
     how = options or AttentionOptions()
     return {**reading_fields(how), "cross": how.cross, "unit": how.unit, "special": how.special}
 
 
-def direction_fields(toward: Texts, away: Sequence[str]) -> dict[str, Any]:
+def direction_fields(toward: Texts, away: Sequence[str]) -> dict[str, object]:
     """A direction, as requests have it."""
     return {"expression": toward} if isinstance(toward, str) else {"toward": list(toward), "away": list(away)}
 
 
-def statement_fields(statement: Statement | None) -> dict[str, Any]:
+def statement_fields(statement: Statement | None) -> dict[str, object]:
     """What a model is to say, as requests have it."""
     from polysema.core.inside.steering import Statement
 

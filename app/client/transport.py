@@ -62,17 +62,17 @@ class Transport:
         """Close the connections."""
         self._http.close()
 
-    def ask(self, method: str, path: str, body: Any = None, params: Any = None, accept: str = JSON) -> Any:
+    def ask(self, method: str, path: str, body: object = None, params: object = None, accept: str = JSON) -> Any:
         """The service's answer to one request, as plain values; raises its error."""
         return self._answer(method, path, body, params, accept).json()
 
-    def ask_for(self, kind: type[T], path: str, body: Mapping[str, Any], accept: str = JSON) -> T:
+    def ask_for(self, kind: type[T], path: str, body: Mapping[str, object], accept: str = JSON) -> T:
         """The service's answer to a question, as a value of that class; raises its error."""
         found: T = from_json(kind, self.ask("POST", path, dict(body), accept=accept))
         return found
 
     def ask_rows(
-        self, method: str, path: str, body: Any = None, params: Any = None, name: str = "vector"
+        self, method: str, path: str, body: object = None, params: object = None, name: str = "vector"
     ) -> TextVectors:
         """The service's answer as rows with vectors, which come as an Arrow stream."""
         import pyarrow as pa
@@ -105,7 +105,7 @@ class Transport:
                 if line.startswith("data: "):
                     yield json.loads(line[6:])
 
-    def stream(self, path: str, body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    def stream(self, path: str, body: Mapping[str, object]) -> Iterator[tuple[str, Any]]:
         """The names and values of the events that answer a question, as they come; raises its error."""
         headers = {"Accept": EVENTS, "Content-Type": JSON}
         content = json.dumps(dict(body)).encode()
@@ -148,7 +148,7 @@ class Transport:
         """Start long work, wait for it, and return its result; raises the error that it ended with."""
         return self.finish(self.start(kind, request), progress or no_progress)
 
-    def _answer(self, method: str, path: str, body: Any, params: Any, accept: str) -> httpx.Response:
+    def _answer(self, method: str, path: str, body: object, params: Any, accept: str) -> httpx.Response:
         content = None if body is None else json.dumps(body).encode()
         headers = {"Accept": accept} | ({"Content-Type": JSON} if content is not None else {})
         for attempt in range(self._tries + 1):

@@ -31,7 +31,7 @@ INK, TRACK, FILL, MARK = "#1b2733", "#e4e9ee", "#0d9488", "#b45309"
 
 
 def numbers(
-    rows: "Sequence[Mapping[Any, Any]] | Callable[[], Sequence[Mapping[Any, Any]]]",
+    rows: "Sequence[Mapping[str, object]] | Callable[[], Sequence[Mapping[str, object]]]",
     name: str,
     label: str = "Numbers (CSV)",
 ) -> None:

@@ -66,7 +66,7 @@ def search_answers(
     return tuple(answers)
 
 
-def _hits(matches: Matches, columns: Sequence[str] | None) -> list[list[dict[str, Any]]]:
+def _hits(matches: Matches, columns: Sequence[str] | None) -> list[list[dict[str, object]]]:
     """The rows found for each query."""
     names = matches.view.schema.names if columns is None else columns
     if matches.space and set(names) <= {"id"}:  # no column but the id, which is there already

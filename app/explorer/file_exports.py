@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from polysema.app.explorer.results.exports import ExportAnswer, WrittenVectors
 from polysema.core.argument_types import checked_arguments
@@ -79,7 +79,7 @@ class ExportExplorer:
         layers: Sequence[int],
         options: ExportOptions,
         progress: Progress,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """The manifest of an export that other processes compute."""
         from polysema.app.export.distributed import connect, export_on
         from polysema.app.export.options import ExportSource

@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from polysema.app.export.export_folder import (
     PLAN,
@@ -100,7 +99,7 @@ def export_on(
     work: ShardWork,
     model: WorkerModel,
     progress: Progress = no_progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """As `export` of `run`, with the rows computed by workers; returns the manifest.
 
     Args:

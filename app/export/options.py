@@ -58,7 +58,7 @@ class ExportSource:
         notes = (*corpus.notes, *renamed)
         return cls(corpus.name, corpus.sha256, corpus.lines, corpus.column, corpus.id_column, said, notes, names)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """For the manifest; what is empty is left out but for the columns."""
         more = {"dialect": dict(self.dialect), "notes": list(self.notes), "columns": dict(self.columns)}
         named = {

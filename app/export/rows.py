@@ -143,7 +143,7 @@ def compute_shard(
     return layers, dict(zip(COUNTS, counts, strict=True))
 
 
-def _text_columns(batch: ShardTexts, texts: Sequence[int], work: ShardWork) -> dict[str, Any]:
+def _text_columns(batch: ShardTexts, texts: Sequence[int], work: ShardWork) -> dict[str, object]:
     """The columns that say which text a row is of; `texts` are places in the batch."""
     columns: dict[str, Any] = {"text_id": pa.array([batch.numbers[text] for text in texts], pa.int64())}
     if work.source.id_column is not None:

@@ -106,7 +106,7 @@ def shard_texts(n_layers: int, dim: int) -> int:
     return int(min(4096, max(texts_a_batch(n_layers, dim), 1 << max(0, wanted.bit_length() - 1))))
 
 
-def _run(texts: Iterable[ExportedText], work: ShardWork, model: LanguageModel, progress: Progress) -> dict[str, Any]:
+def _run(texts: Iterable[ExportedText], work: ShardWork, model: LanguageModel, progress: Progress) -> dict[str, object]:
     """A shard is written while the next one is computed."""
     shards: list[ShardRecord] = []
     done, total = 0, text_count(work)

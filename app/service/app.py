@@ -52,7 +52,7 @@ ROUTERS = (
     jobs.router,
     map_contents.router,
 )
-NO_TELEMETRY: dict[str, Any] = {
+NO_TELEMETRY: dict[str, object] = {
     "tracing": False,
     "metrics": False,
     "logs": False,
@@ -77,7 +77,7 @@ class ErrorResponse(BaseModel):
     error: ErrorBody
 
 
-FAILURES: dict[int | str, dict[str, Any]] = {
+FAILURES: dict[int | str, dict[str, object]] = {
     code: {"model": ErrorResponse, "description": what}
     for code, what in (
         (400, "The request can't be read."),

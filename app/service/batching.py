@@ -14,7 +14,7 @@ from typing import Any
 class _Waiting:
     item: Any
     size: int
-    future: asyncio.Future[Any]
+    future: asyncio.Future[object]
 
 
 class Batcher:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from fastapi import Request, Response
@@ -87,7 +86,7 @@ def parse(body: bytes) -> object:
 class CheckedRoute(APIRoute):
     """A route whose bodies are counted before they are read."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
         """The handler of FastAPI, for a request of ours."""
         handler = super().get_route_handler()
 

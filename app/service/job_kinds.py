@@ -43,7 +43,7 @@ from polysema.core.model.tokens import find_word
 from polysema.core.progress import Progress
 from polysema.core.space.space import Space
 
-Work: TypeAlias = Callable[[Progress], Any]
+Work: TypeAlias = Callable[[Progress], object]
 BATCH_ROWS = 64  # texts that are embedded and written together, between two looks at whether the job was cancelled
 WRITING_KINDS = ("compact", "embed")  # kinds that change a collection
 

@@ -77,7 +77,7 @@ def _written_time(second: int) -> str:
     return time.strftime(TIME, time.localtime(second))
 
 
-def _value_of(record: logging.LogRecord) -> dict[str, Any]:
+def _value_of(record: logging.LogRecord) -> dict[str, object]:
     if isinstance(record.msg, dict) and record.name == "polysema.service":
         return record.msg
     message = record.getMessage()

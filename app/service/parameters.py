@@ -24,7 +24,7 @@ def parameters_of(scope: Scope) -> dict[str, bool]:
     return found
 
 
-def fields_of(scope: Scope, body: Any) -> list[str]:
+def fields_of(scope: Scope, body: object) -> list[str]:
     """The fields that a body may have at its top; of several kinds of bodies those of the kind that this one names."""
     field = getattr(scope.get("route"), "body_field", None)
     models = list(_models(field.field_info.annotation)) if field is not None else []

@@ -136,7 +136,7 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-def _tag(context: dict[str, Any]) -> str:
+def _tag(context: dict[str, object]) -> str:
     return str(context["discriminator"]).strip("'")
 
 

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from polysema.core.errors import NotFoundError, UnreadableError
 from polysema.core.files.typed_tables import dataset_files, typed_kind
@@ -100,7 +100,7 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-_SPOOLED: list[Any] = []  # kept open: the file goes with the process
+_SPOOLED: list[object] = []  # kept open: the file goes with the process
 
 
 def _spooled(stream: IO[bytes]) -> Path:

@@ -92,7 +92,7 @@ def _slice(part: Any, cut: Ablation, width: int) -> slice:
     return slice((cut.head - 1) * each, cut.head * each)
 
 
-def _means(twin: Twin, cuts: Sequence[Ablation], readings: Sequence[Any]) -> list[Any]:
+def _means(twin: Twin, cuts: Sequence[Ablation], readings: Sequence[Any]) -> list[object]:
     """For each cut the mean over all positions of all passes of what will be replaced."""
     import torch
 

@@ -44,7 +44,7 @@ class AttentionTrace:
         self.query = self.key = self.value = self.scores = self.sink = self.mixing = None
         self._current = self._weights = None
 
-    def note(self, name: str, args: tuple[Any, ...], given: dict[str, Any], made: Any) -> None:
+    def note(self, name: str, args: tuple[object, ...], given: dict[str, Any], made: Any) -> None:
         """Take in one call of torch and what it made."""
         if self.value is not None:
             return
@@ -108,7 +108,7 @@ def traced(module: Any, trace: AttentionTrace) -> Iterator[None]:
     from torch.overrides import TorchFunctionMode
 
     class Watch(TorchFunctionMode):
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> object:
             made = func(*args, **(kwargs or {}))
             trace.note(getattr(func, "__name__", ""), args, kwargs or {}, made)
             return made

@@ -94,7 +94,7 @@ def family_card(model: LanguageModel, text: str) -> FamilyCard:
     )
 
 
-def _inputs(model: LanguageModel, run: HookedRun) -> dict[str, Any]:
+def _inputs(model: LanguageModel, run: HookedRun) -> dict[str, object]:
     import torch
 
     device = model.whole.device

@@ -95,7 +95,7 @@ class Twin:
     def on_input(self, module: Any, take: Callable[[Any], Any]) -> None:
         """Call `take` with the first thing that a module is given; what it returns, unless None, takes its place."""
 
-        def hook(_module: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Any:
+        def hook(_module: Any, args: tuple[object, ...], given: dict[str, Any]) -> Any:
             name = None if args else next(iter(given))
             changed = take(args[0] if name is None else given[name])
             if changed is None:
@@ -114,7 +114,7 @@ class Twin:
 
         device = self.model.engine.device  # type: ignore[attr-defined]
 
-        def tensors(of: Sequence[Sequence[int]]) -> tuple[Any, Any]:
+        def tensors(of: Sequence[Sequence[int]]) -> tuple[object, object]:
             table = torch.tensor([list(ids) for ids in of], device=device)
             return table, torch.ones_like(table)
 

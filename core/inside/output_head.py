@@ -78,7 +78,7 @@ def _own_answer(whole: "Module") -> "Callable[[Tensor], Tensor]":
     from transformers.modeling_outputs import BaseModelOutput
 
     supplied: dict[str, Tensor] = {}
-    memo: dict[int, Any] = {id(tensor): tensor for tensor in (*whole.parameters(), *whole.buffers())}
+    memo: dict[int, object] = {id(tensor): tensor for tensor in (*whole.parameters(), *whole.buffers())}
     for stack in whole.children():
         if isinstance(stack, PreTrainedModel):
             memo[id(stack)] = _stand_in(stack, supplied)
@@ -114,7 +114,7 @@ def _stand_in(stack: "Module", supplied: "dict[str, Tensor]") -> "Module":
     class _Answer(tuple):  # type: ignore[type-arg]
         """What a stack returns: its states, and None for everything else that a head may look for."""
 
-        def __getattr__(self, name: str) -> Any:
+        def __getattr__(self, name: str) -> object:
             if name.startswith("__"):
                 raise AttributeError(name)
             return self[0] if name == "last_hidden_state" else None
@@ -124,7 +124,7 @@ def _stand_in(stack: "Module", supplied: "dict[str, Tensor]") -> "Module":
             found = getattr(stack, name)
             return _stand_in(found, supplied) if isinstance(found, PreTrainedModel) else found
 
-        def forward(self, *_args: Any, **_given: Any) -> Any:
+        def forward(self, *_args: object, **_given: Any) -> Any:
             return _Answer((supplied["states"], supplied["states"][:, 0]))
 
     return _StandIn()

@@ -120,7 +120,7 @@ class TorchEngine:
                     take(item, [state[row, : len(windows[item])] for state in chosen])
 
     def _states(self, rows: Sequence[Sequence[int]], sources: Sequence[Sequence[int]] | None) -> Sequence[Any]:
-        def tensors(of: Sequence[Sequence[int]]) -> tuple[Any, Any]:
+        def tensors(of: Sequence[Sequence[int]]) -> tuple[object, object]:
             import torch
 
             ids, mask = padded(of, self.pad_id)
@@ -140,7 +140,7 @@ class TorchEngine:
         before: list[Any] = []
         mine = get_ident()
 
-        def keep(_norm: Any, inputs: tuple[Any, ...]) -> None:
+        def keep(_norm: object, inputs: tuple[object, ...]) -> None:
             if get_ident() == mine:  # another thread may use the same modules now
                 before.append(inputs[0])
 

@@ -7,7 +7,7 @@ NORM_NAMES = ("norm", "ln_f", "final_layer_norm", "final_norm", "layer_norm")  #
 N_PROBED = 2  # tokens of the pass that looks for a norm of another name
 
 
-def find_final_norm(stack: Any, two_stacks: bool) -> Any:
+def find_final_norm(stack: Any, two_stacks: bool) -> object:
     """The module whose output is the last layer of `stack`, None where the stack ends in a block.
 
     A norm of another name, or one that lies deeper (OPT, Phi, ESM, XLM-RoBERTa-XL), is known by its output in one pass
@@ -21,7 +21,7 @@ def find_final_norm(stack: Any, two_stacks: bool) -> Any:
     return _last_norm(stack, candidates) if candidates else None
 
 
-def _norms_outside_blocks(module: Any) -> Iterator[Any]:
+def _norms_outside_blocks(module: Any) -> Iterator[object]:
     """Norms that stand neither in a block nor among the embeddings."""
     from torch.nn import ModuleList
 
@@ -34,7 +34,7 @@ def _norms_outside_blocks(module: Any) -> Iterator[Any]:
             yield from _norms_outside_blocks(child)
 
 
-def _last_norm(stack: Any, candidates: list[Any]) -> Any:
+def _last_norm(stack: Any, candidates: list[Any]) -> object:
     """The candidate whose output a pass gives back as its last hidden state."""
     import torch
 

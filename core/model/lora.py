@@ -59,7 +59,7 @@ def read_adapter(folder: Path) -> Adapter:
     return Adapter(folder, locate(str(beside) if beside.is_dir() and not Path(base).is_absolute() else base))
 
 
-def merge(adapter: Adapter, whole: Any) -> Any:
+def merge(adapter: Adapter, whole: Any) -> object:
     """The base model with the adapter's changes in its weights.
 
     Args:

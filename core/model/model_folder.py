@@ -113,7 +113,7 @@ def own_code(named: str = "") -> str:
     )
 
 
-def read_modules(folder: Path) -> list[dict[str, Any]]:
+def read_modules(folder: Path) -> list[dict[str, object]]:
     """The modules that sentence-transformers put into a folder.
 
     Args:
@@ -129,7 +129,7 @@ def read_modules(folder: Path) -> list[dict[str, Any]]:
     return [one for one in modules if isinstance(one, dict)] if isinstance(modules, list) else []
 
 
-def static_modules(folder: Path) -> list[dict[str, Any]]:
+def static_modules(folder: Path) -> list[dict[str, object]]:
     """Those of them that are a table of static vectors.
 
     Args:

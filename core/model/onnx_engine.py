@@ -190,7 +190,7 @@ def _export(model: "LanguageModel", path: Path) -> None:
             super().__init__()
             self.module = module
 
-        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+        def forward(self, input_ids: object, attention_mask: object) -> Any:
             answer = self.module(
                 input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True, return_dict=True
             )
@@ -230,7 +230,7 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _compare(model: "LanguageModel", engine: OnnxEngine) -> dict[str, Any]:
+def _compare(model: "LanguageModel", engine: OnnxEngine) -> dict[str, object]:
     """Whether the states equal torch's, alone and in a padded batch, and how many times as fast they come."""
     long = model.encode([SAMPLE_TEXTS])[0].windows[0]
     layers = range(model.n_layers + 1)

@@ -77,7 +77,7 @@ class Tokenizer(Protocol):
     def get_added_vocab(self) -> dict[str, int]:
         """The tokens that were added to the vocabulary, and their ids."""
 
-    def decode(self, token_ids: Any, **options: bool) -> str:
+    def decode(self, token_ids: object, **options: bool) -> str:
         """The text that ids stand for."""
 
 

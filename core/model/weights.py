@@ -185,7 +185,7 @@ def _unread(name: str, model: Any, info: dict[str, Any]) -> tuple[str, ...]:
     return (f"{len(unexpected):,} weights of {name} have no place in its architecture and are not read: {shown}",)
 
 
-def _is_left_out(key: str, prefix: str, modules: dict[str, Any]) -> bool:
+def _is_left_out(key: str, prefix: str, modules: dict[str, object]) -> bool:
     """Whether a weight belongs to a module that the config builds without it, such as a bias: states would be wrong."""
     place, _, own = key.rpartition(".")
     for name in (place, place.removeprefix(prefix), f"{prefix}{place}"):

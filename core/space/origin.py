@@ -129,7 +129,7 @@ class Origin(HtmlRepr):
         more = tuple(note for note in dict.fromkeys(notes) if note and note not in self.notes)
         return replace(self, notes=(*self.notes, *more)) if more else self
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The card as plain JSON types.
 
         Returns:

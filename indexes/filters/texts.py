@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,7 +32,7 @@ def _ends_with(array: pa.Array, pattern: str, ignore_case: bool) -> pa.Array:
     return pc.ends_with(array, pattern, ignore_case=ignore_case)
 
 
-_PLAIN: dict[str, Callable[[Any, str, bool], Any]] = {
+_PLAIN: dict[str, Callable[[object, str, bool], object]] = {
     "contains": _contains,
     "starts with": _starts_with,
     "ends with": _ends_with,

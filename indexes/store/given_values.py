@@ -40,7 +40,7 @@ def _is_no_list(values: Any) -> bool:
     return len(getattr(values, "shape", (1,))) != 1 and not isinstance(values, np.ndarray)  # a data frame
 
 
-def _plain_numpy(values: "np.ndarray[Any, Any]") -> Any:
+def _plain_numpy(values: "np.ndarray[Any, Any]") -> object:
     """An array of one dimension, of a byte order, a width and a unit of time that Arrow has."""
     if values.ndim != 1:
         return list(values) if values.ndim > 1 else [values.item()]
@@ -56,7 +56,7 @@ def _plain_numpy(values: "np.ndarray[Any, Any]") -> Any:
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
 
-def _by_place(values: Sequence[Any]) -> dict[tuple[Any, ...], list[tuple[int, Any]]]:
+def _by_place(values: Sequence[Any]) -> dict[tuple[object, ...], list[tuple[int, object]]]:
     """The rows (from 1) and values of each place within the values: of themselves, of their lists, of each of their
     fields.
     """
@@ -77,7 +77,7 @@ def _by_place(values: Sequence[Any]) -> dict[tuple[Any, ...], list[tuple[int, An
     return places
 
 
-def _checked(name: str, values: list[Any]) -> list[Any]:
+def _checked(name: str, values: list[Any]) -> list[object]:
     """The values, days and times of a column of both as times; raises `UserError` for what Arrow would mix in
     silence.
     """
@@ -247,7 +247,7 @@ def _wrong_value(name: str, row: int, value: Any) -> UserError | None:
 def _mixed(
     name: str,
     rows: Sequence[tuple[int, Any]],
-    differs: Callable[[Any], bool],
+    differs: Callable[[object], bool],
     way_out: str = "give all as texts, or all as numbers",
 ) -> UserError:
     """What is said of rows (from 1) of two kinds: the first, and the next that differs from it."""

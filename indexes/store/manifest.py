@@ -66,7 +66,7 @@ class SpaceCard:
     origin: Origin | None = None
     index: dict[str, Any] | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As plain JSON types."""
         origin = self.origin.to_json() if self.origin else None
         return {"dim": self.dim, "metric": self.metric.value, "origin": origin, "index": self.index}
@@ -102,7 +102,7 @@ class SegmentRef:
         """Every file that belongs to it."""
         yield from (file for file in (self.data, self.vectors, self.index, self.dead) if file is not None)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As plain JSON types."""
         value: dict[str, Any] = {"space": self.space, "rows": self.rows, "n_dead": self.n_dead, "card": self.card}
         for name in ("data", "vectors", "index", "dead"):
@@ -204,7 +204,7 @@ def seal(value: dict[str, Any]) -> bytes:
     return line + b"\n" + hashlib.sha256(line).hexdigest().encode() + b"\n"
 
 
-def unseal(data: bytes, path: Path) -> dict[str, Any]:
+def unseal(data: bytes, path: Path) -> dict[str, object]:
     """What was sealed; raises `CorruptError` for any other bytes."""
     if not is_sealed(data):
         raise CorruptError(f"{path} is damaged: its seal doesn't fit its {len(data):,} bytes; {REPAIR}")

@@ -43,7 +43,7 @@ class FileRef:
         """How many parts can be checked alone."""
         return len(self.sums) // 32
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As plain JSON types."""
         return {"name": self.name, "bytes": self.bytes, "sha256": self.sha256, "part": self.part, "sums": self.sums}
 

@@ -67,11 +67,11 @@ def _table(cloud: PublishedCloud) -> pa.Table:
     return pa.table(columns)
 
 
-def _some_rows(rows: NDArray[np.integer[Any]] | None, count: int) -> dict[str, Any] | None:
+def _some_rows(rows: NDArray[np.integer[Any]] | None, count: int) -> dict[str, object] | None:
     return None if rows is None else write_rows(np.asarray(rows, np.int64), count)
 
 
-def _areas(areas: AreaLabels | None) -> dict[str, Any] | None:
+def _areas(areas: AreaLabels | None) -> dict[str, object] | None:
     """Names of areas in plain lists."""
     if areas is None:
         return None

@@ -139,7 +139,7 @@ def search_form(mode: str, of_words: bool, example: str) -> RowQuery:
 
 def _found(
     collection: VectorCollection, one: CollectionSummary, space: str, query: RowQuery
-) -> tuple[list[dict[str, Any]], str]:
+) -> tuple[list[dict[str, object]], str]:
     mode, text, word, name, where, k = query
     if mode == FIRST or (mode == TEXT and not text) or not one.spaces[space][0]:
         rows = summary.first_rows(collection, space, where or None, k).to_pylist()

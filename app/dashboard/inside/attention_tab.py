@@ -1,6 +1,6 @@
 """The tab Attention of the page Inside: the heads of a sentence, one of them enlarged."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -195,7 +195,7 @@ def show_python(part: attending.Attention, name: str, layer: int, head: int) -> 
     )
 
 
-def weight_rows(part: attending.Attention, layer: int, head: int) -> list[dict[str, Any]]:
+def weight_rows(part: attending.Attention, layer: int, head: int) -> list[dict[str, object]]:
     """The weights of one head as rows."""
     weights = part.of(layer, head)
     return [

@@ -95,7 +95,7 @@ FAMILIES = {
 }
 
 
-def family_picture(found: FamilyRun, deed: Deed) -> list[dict[str, Any]]:
+def family_picture(found: FamilyRun, deed: Deed) -> list[dict[str, object]]:
     """One model: what it makes of the text, which tokens attend to which, its output, what the cross-attention carries;
     returns the numbers.
     """

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 import streamlit as st
 
@@ -11,7 +10,7 @@ from polysema.core.inside.families import FamilyRun
 from polysema.core.inside.family_card import FamilyCard
 
 
-def card_row(run: FamilyRun, card: FamilyCard) -> dict[str, Any]:
+def card_row(run: FamilyRun, card: FamilyCard) -> dict[str, object]:
     """What there is to say about one of them."""
     return {
         "model": run.model,

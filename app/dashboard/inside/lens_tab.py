@@ -1,7 +1,6 @@
 """The tab Lens of the page Inside: the prediction after every layer."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -126,7 +125,7 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
     )
 
 
-def lens_rows(found: lenses.Lens, first: int, score: str) -> list[dict[str, Any]]:
+def lens_rows(found: lenses.Lens, first: int, score: str) -> list[dict[str, object]]:
     """A row for each layer and token from the `first` on."""
     rows = []
     for step, (layer, _) in enumerate(found.steps):

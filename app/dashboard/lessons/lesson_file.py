@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields as fields_of
 from pathlib import Path
-from typing import Any
 
 from polysema.app.dashboard.addresses import PAGES
 from polysema.app.dashboard.lessons.lesson import (
@@ -33,7 +32,7 @@ _HEAD = re.compile(r"\A\s*\+\+\+\n(.*?)\n\+\+\+\n", re.DOTALL)
 _SECTION = re.compile(r"^## (.+)\n", re.MULTILINE)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
-Table = Mapping[str, Any]
+Table = Mapping[str, object]
 
 
 def read_lesson(path: Path) -> Lesson:
@@ -106,7 +105,7 @@ def _lesson(stem: str, text: str) -> Lesson:
     )
 
 
-def _parts(text: str) -> tuple[dict[str, Any], dict[str, str]]:
+def _parts(text: str) -> tuple[dict[str, object], dict[str, str]]:
     """What stands between the two lines of +++, and the sections by their headings."""
     found = _HEAD.match(text)
     if found is None:

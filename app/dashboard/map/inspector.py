@@ -113,7 +113,7 @@ def go_to(row: object) -> None:
         st.session_state["map_next_panel"] = POINT
 
 
-def _neighbor_rows(near: PointNeighbors, baseline: float) -> list[dict[str, Any]]:
+def _neighbor_rows(near: PointNeighbors, baseline: float) -> list[dict[str, object]]:
     """Both lists of neighbors as rows."""
     return [
         {

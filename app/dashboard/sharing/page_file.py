@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.metadata import version
-from typing import Any
 
 from polysema.app.dashboard.components import assets
 from polysema.app.dashboard.sharing.offline_page import OfflinePage
@@ -64,7 +63,7 @@ def markdown(text: str) -> str:
     return rendered
 
 
-def _numbers(name: str, rows: Sequence[Mapping[Any, Any]]) -> str:
+def _numbers(name: str, rows: Sequence[Mapping[str, object]]) -> str:
     """Rows as a table, folded, and as a file to save."""
     rows = rows[:MAX_ROWS]
     columns = list(dict.fromkeys(key for row in rows for key in row))

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 SESSION = "_page_record"
-Rows = Sequence[Mapping[Any, Any]]
+Rows = Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -26,7 +25,7 @@ def step_label(step: GenerationStep) -> str:
     return f"{step.number}: {shown(step.token)}"
 
 
-def candidate_rows(found: GeneratedText, first: int) -> list[dict[str, Any]]:
+def candidate_rows(found: GeneratedText, first: int) -> list[dict[str, object]]:
     """A row for each candidate of each step from the `first` on."""
     return [
         {

@@ -137,7 +137,7 @@ class MilvusCompaction:
 
     # what it finds
 
-    def _card(self, view: MilvusView, name: str, recipe: IndexSpec, rows: int) -> dict[str, Any]:
+    def _card(self, view: MilvusView, name: str, recipe: IndexSpec, rows: int) -> dict[str, object]:
         curve = IndexMeasurement(view, name, recipe, self.progress).curve()
         return {"recipe": recipe.to_json(), "rows": rows, "curve": curve.to_json()}
 
