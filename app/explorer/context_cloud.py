@@ -110,9 +110,8 @@ def space_cloud(
     contexts = explorer.space(source.space, progress).contexts
     found = contexts.occurrences(word, source.limit, source.label)
     if not contexts.has_texts:
-        name = source.space if isinstance(source.space, str) else found.origin.source
         raise UserError(
-            f"{name} has the words of texts and not the texts (no column text), which a model reads anew; "
+            f"{contexts.name} has the words of texts and not the texts (no column text), which a model reads anew; "
             "bring them with the page Data or `polysema export --text`"
         )
     rows = found.occurrences

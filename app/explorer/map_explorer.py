@@ -14,7 +14,7 @@ from polysema.app.explorer.map_neighbors import PointNeighbors, around_point
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, check_texts
 from polysema.app.explorer.results import MatchedMaps, SpaceMap, WordMap
 from polysema.app.explorer.results.columns import ColumnCharts, TypicalRows
-from polysema.app.explorer.space_maps import matched_maps, new_neighbors, project_space
+from polysema.app.explorer.space_maps import check_target, matched_maps, new_neighbors, project_space
 from polysema.app.explorer.typical_rows import checked_rows, typical_rows
 from polysema.app.explorer.word_maps import WordMapQuestion, lay_out_word
 from polysema.core.argument_types import checked_arguments
@@ -83,12 +83,14 @@ class MapExplorer:
             PolysemaError: There is no such method or column, the method doesn't take these options, or there are not
                 as many rows.
         """
-        current = self._explorer.space(space, progress).space
+        opened = self._explorer.space(space, progress)
+        current = opened.space
         rows = len(current) if n is None else n
         if not 1 <= rows <= len(current):
-            raise UserError(f"a map shows from 1 to {len(current):,} rows of {current.origin.source}; got {rows:,}")
+            raise UserError(f"a map shows from 1 to {len(current):,} rows of {opened.search.name}; got {rows:,}")
         options = options or MapOptions()
         check_options(method, options)
+        check_target(current, options, opened.search.name)
 
         def neighbors(wanted: int, search: Callable[[], Neighbors]) -> Neighbors:
             key = (current, rows, options.metric)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 WORD, TEXT, START, END = "word", "text", "start", "end"
 BLOCK_ROWS = 1 << 16  # rows whose words or texts are in memory together
 MAX_OCCURRENCES = 2_000
+MAX_TOLD = 40  # characters of a word or a name in a message
 STAGE = "count the words"
 
 
@@ -45,8 +46,8 @@ class SpaceContexts:
     time, so that a collection of any size costs no more memory than its different words.
     """
 
-    def __init__(self, space: Space):
-        self._space = space
+    def __init__(self, space: Space, name: str = ""):
+        self._space, self.name = space, name or space.origin.source
         self._counts = SingleFlightCache(1)
         self._found = SingleFlightCache(4)
 
@@ -106,13 +107,14 @@ class SpaceContexts:
         by, space = self._checked(), self._space
         assert space.columns is not None
         if label and label not in space.columns.column_names:
-            raise UserError(f"there is no column {label!r}; there are: {', '.join(space.columns.column_names)}")
+            there = ", ".join(shortened(name) for name in space.columns.column_names)
+            raise UserError(f"{self.name} has no column {shortened(label)!r}; there are: {there}")
         key = (word.strip().casefold(), by)
         places: list[tuple[int, int]] = self._found.get(key, lambda: list(_places(space, by, word.strip())))
         if not places:
             raise UserError(
-                f"{word!r} stands in none of the {len(space):,} rows of {space.origin.source}; "
-                f"its most frequent words are: {', '.join(one.word for one in self.words(k=8).words)}"
+                f"{shortened(word)!r} stands in none of the {len(space):,} rows of {self.name}; "
+                f"its most frequent words are: {', '.join(shortened(one.word) for one in self.words(k=8).words)}"
             )
         found = len(places)
         if found > k:
@@ -128,12 +130,19 @@ class SpaceContexts:
         return WordOccurrences(word.strip(), shown, found, vectors, space.dim, space.origin)
 
     def _checked(self) -> str:
+        if not len(self._space):
+            raise UserError(f"{self.name} is empty: bring texts with the page Data or `polysema export`")
         if not self.by:
             raise UserError(
-                f"{self._space.origin.source} has no texts: words in contexts are those of a collection with the "
+                f"{self.name} has no texts: words in contexts are those of a collection with the "
                 "column text, or word and text, as the page Data and `polysema export` make it of texts"
             )
         return self.by
+
+
+def shortened(text: str) -> str:
+    """A word or a name as a message tells it: of a long one the beginning."""
+    return text if len(text) <= MAX_TOLD else f"{text[: MAX_TOLD - 1]}…"
 
 
 def _is_text(columns: pa.Table, name: str) -> bool:
@@ -220,4 +229,5 @@ def _span(table: pa.Table, at: int, nth: int, word: str) -> tuple[str, int, int]
 def _labels(table: pa.Table, label: str) -> list[str]:
     if not label:
         return [""] * table.num_rows
-    return ["" if value is None else str(value) for value in table.column(label).to_pylist()]
+    values = table.column(label).to_pylist()
+    return ["" if value is None or value != value else str(value) for value in values]  # NaN is no label either

@@ -85,17 +85,18 @@ def project_space(
     return SpaceMap(shown, laid, knn, report, kept)
 
 
-def target_of(space: Space, options: MapOptions) -> MapTarget | None:
-    """The column that supervises a map; None where none is named.
-
-    Raises `UserError` for a column that isn't there, or by which nothing is supervised.
-    """
-    if not options.target:
-        return None
-    names = () if space.columns is None else space.columns.column_names
-    if space.columns is None or options.target not in names:
+def check_target(space: Space, options: MapOptions, name: str) -> None:
+    """Raise `UserError` for a column to supervise by that isn't in the space of that name."""
+    names = [] if space.columns is None else space.columns.column_names
+    if options.target and options.target not in names:
         there = f"there are: {', '.join(names)}" if names else "it has no columns"
-        raise UserError(f"target {options.target!r} is no column of {space.origin.source}; {there}")
+        raise UserError(f"target {options.target!r:.80} is no column of {name}; {there}")
+
+
+def target_of(space: Space, options: MapOptions) -> MapTarget | None:
+    """The column that supervises a map; None where none is named. Raises `UserError` where nothing can be by it."""
+    if not options.target or space.columns is None:
+        return None
     return MapTarget.of(options.target, space.columns.column(options.target), options.target_metric)
 
 

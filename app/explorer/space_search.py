@@ -41,6 +41,12 @@ class SpaceSearch:
         self._exact = SingleFlightCache(2)  # of the whole space, and of the first rows that were used last
         self._faiss = SingleFlightCache(MAX_INDEXES)
 
+    @property
+    def name(self) -> str:
+        """What the space is called to its user: where its vectors come from, with the layer."""
+        origin = self.space.origin
+        return origin.source if origin.layer is None else f"{origin.source}@{origin.layer}"
+
     def exact(self, n_rows: int | None = None) -> ExactIndex:
         """The exact cosine index of the space, or of its first rows alone."""
         first = None if n_rows is None or n_rows >= len(self.space.vectors) else n_rows

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from pydantic_core import ErrorDetails
 
+from polysema.app.service.schemas.fields import NAME, SPACE
+
 MAX_SHOWN = 60  # characters of what was given
 # what a field may be, by the error that says it isn't
 TYPES = {
@@ -28,6 +30,11 @@ TYPES = {
     "model_type": "an object",
     "model_attributes_type": "an object",
     "none_required": "null",
+}
+NAMES = {
+    NAME: "a name of letters, digits, `.`, `_` and `-`, perhaps with a layer (minilm-l6@6)",
+    SPACE: "a name of letters, digits, `.`, `_` and `-`, perhaps with a layer (minilm-l6@6) or a collection's space "
+    "(mine/SPACE)",
 }
 Path = tuple[int | str, ...]
 
@@ -113,6 +120,8 @@ def _sentence(errors: Sequence[_Error], fields: Sequence[str]) -> str:
     if kind == "extra_forbidden":
         allowed = f"there are {', '.join(fields)}" if fields and len(first.path) == 1 else first.details["msg"]
         return f"{place}: unknown field; {allowed}"
+    if kind == "string_pattern_mismatch" and context["pattern"] in NAMES:
+        return f"{place}: should be {NAMES[context['pattern']]}; got {_given(first.details['input'])}"
     if kind in ("too_short", "too_long"):
         what = "at least" if kind == "too_short" else "at most"
         limit = context["min_length" if kind == "too_short" else "max_length"]

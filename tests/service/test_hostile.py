@@ -356,7 +356,7 @@ def test_names_lead_nowhere_else(inside, path: str, tmp_path: Path) -> None:  # 
         ("/v1/jobs", {"kind": "map", "space": "/etc/passwd"}, "space"),
         ("/v1/jobs", {"kind": "map", "method": "nope"}, "does not exist"),
         ("/v1/jobs", {"kind": "verify", "collection": "nope"}, "no collection nope"),
-        ("/v1/jobs", {"kind": "matched", "a": "/etc/passwd", "b": "minilm-l6@0"}, "should match pattern"),
+        ("/v1/jobs", {"kind": "matched", "a": "/etc/passwd", "b": "minilm-l6@0"}, "should be a name of letters"),
         ("/v1/jobs", {"kind": "matched", "a": "minilm-l6@0", "b": "nope"}, "'nope' is not in the catalog"),
         ("/v1/jobs", {"kind": "matched", "a": "minilm-l6@0", "b": {"space": "minilm-l6@6", "k": 1}}, "Extra inputs"),
         ("/v1/jobs", {"kind": "matched", "a": "minilm-l6@0", "b": "minilm-l6@6", "method": "nope"}, "does not exist"),

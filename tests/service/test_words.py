@@ -145,4 +145,4 @@ def test_a_limit_opens_the_first_words_there_as_here(http: httpx.Client, url: st
     for body in ({"limit": 0}, {"limit": "many"}, {"limit": 1.5}):
         refused = http.post("/v1/neighbors", json={"words": ["the"], **body})
         assert (refused.status_code, "limit" in refused.json()["error"]["message"]) == (422, True)
-    assert http.get("/v1/neighbors", params={"word": "the", "limit": 2}).json()["neighbors"][0]["key"] == ","
+    assert len(http.get("/v1/neighbors", params={"word": "the", "limit": 2}).json()["neighbors"]) == 1
