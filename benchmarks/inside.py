@@ -2,8 +2,10 @@
 
     python benchmarks/inside.py [rounds]
 
-Each way has a process of its own in every round, since a peak can't be taken back; two threads. TransformerLens is no
-dependency: `pip install -c constraints.txt transformer-lens`, into an environment of its own.
+Each way has a process of its own in every round, since a peak can't be taken back. What counts is the time of one
+processor: in wall time, threads wait for whatever else runs. TransformerLens is no dependency: `pip install --no-deps
+--target FOLDER transformer-lens beartype better-abc einops fancy-einsum jaxtyping typeguard wadler-lindig datasets dill
+multiprocess sentencepiece wandb ...`, and the folder in PYTHONPATH.
 """
 
 import importlib.util
@@ -87,15 +89,15 @@ WAYS: dict[str, Callable[[], tuple[Callable[[], object], Callable[[], object]]]]
 
 def measure(way: str) -> dict[str, float]:
     """Seconds (the median of some runs) and peaks in MB of one way, in this process."""
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     plain, run = WAYS[way]()
     plain()  # weights that are mapped are in memory from here on
     before = peak()
     times = []
     for _ in range(REPEATS + 1):
-        start = time.perf_counter()
+        start = time.process_time()
         run()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return {"seconds": statistics.median(times[1:]), "peak": peak(), "above": peak() - before}
 
 

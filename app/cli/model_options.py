@@ -137,9 +137,9 @@ def model_and_layers(model: str, layers: str | None) -> tuple[str, list[int] | N
 
 def tell_engine(handle: ModelExplorer, explorer: Explorer, layers: Sequence[int] | None) -> None:
     """Which engine runs, and what it costs where it is not exact, on standard error; None are all layers."""
-    model = handle.model
-    if model.engine.name != "onnx-int8":
+    if handle.is_static or handle.model.engine.name != "onnx-int8":
         return
+    model = handle.model
     from polysema.core.measure.int8 import differences_text
 
     with progress_bar() as progress:

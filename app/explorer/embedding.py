@@ -115,7 +115,7 @@ def embedded(
 
 def sentence_rows(made: Sentences) -> TextVectors:
     """The vectors of whole texts, a row for each layer and text."""
-    tables = [_numbered(made.vectors.shape[1], layer) for layer in made.layers]
+    tables = [numbered(made.vectors.shape[1], layer) for layer in made.layers]
     return TextVectors(pa.concat_tables(tables), _flat(made.vectors), made.origin, made.split)
 
 
@@ -131,5 +131,6 @@ def _flat(vectors: Floats) -> Floats:
     return np.ascontiguousarray(vectors.reshape(-1, vectors.shape[-1]))  # (n_layers * n, dim)
 
 
-def _numbered(n_texts: int, layer: int) -> pa.Table:
+def numbered(n_texts: int, layer: int) -> pa.Table:
+    """The columns that stand beside the vectors of whole texts."""
     return pa.table({"text_id": pa.array(range(n_texts)), "layer": pa.array([layer] * n_texts, pa.int16())})

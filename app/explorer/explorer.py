@@ -27,7 +27,8 @@ from polysema.core.argument_types import checked_arguments
 from polysema.core.environment import home
 from polysema.core.errors import list_of
 from polysema.core.model.catalog import ModelLocation, split_layer
-from polysema.core.model.loading_cost import check_memory_together, free_memory, weight_bytes
+from polysema.core.model.loading_cost import check_memory_together, free_memory
+from polysema.core.model.model_folder import is_static_embedding
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Space
 from polysema.indexes.collection import Collection
@@ -70,7 +71,7 @@ class Explorer:
         self.names = ModelNames(models)
         self._device = device
         self._folder = collections or home() / "collections"
-        self._models = SingleFlightCache(MAX_MODELS, lambda one: weight_bytes(one.model), MAX_MODEL_BYTES)
+        self._models = SingleFlightCache(MAX_MODELS, lambda one: one.memory_bytes, MAX_MODEL_BYTES)
         self._spaces = SingleFlightCache(MAX_SPACES)
         self._corpora = SingleFlightCache(MAX_CORPORA)
         self._given = SingleFlightCache(MAX_SPACES)
@@ -127,7 +128,7 @@ class Explorer:
         """The model of that name, with its queries about words in texts and about its internals.
 
         Args:
-            name: A name of the catalog, a folder, or a hub id.
+            name: A name of the catalog, a folder (one of Model2Vec has the vectors of texts alone), or a hub id.
             options: How it is loaded; None: on the explorer's device, by the fastest exact engine.
             progress: Told that it is loaded.
 
@@ -135,7 +136,9 @@ class Explorer:
             The handle; the same one as long as the model is among those last used.
         """
         from polysema.app.explorer.model_explorer import ModelExplorer
+        from polysema.app.explorer.static_texts import StaticTextExplorer
         from polysema.core.model.load import load_model
+        from polysema.core.model.static_embedding import open_static_embedding
 
         how = options or ModelOptions()
         how = replace(how, device=how.device or self._device)
@@ -143,6 +146,8 @@ class Explorer:
         def make() -> ModelExplorer:
             progress(f"load {name}", 0, 1)
             found = self.names.locate(name)
+            if is_static_embedding(found.path):
+                return StaticTextExplorer(open_static_embedding(found), name)
             self._make_room(found)
             way = (how.device, how.engine, how.compute, how.final_norm, how.stack, how.patient, how.bos)
             loaded = load_model(found, *way)
@@ -250,14 +255,14 @@ class Explorer:
         Returns:
             A number for each: `models`, `model_bytes`, `spaces`, `hits`, `misses`.
         """
-        models = [handle.model for handle in self._models.values()]
+        models = self._models.values()
         opened = {id(one): one for kept in (self._spaces, self._corpora, self._given) for one in kept.values()}
         caches = [self._models, self._spaces, self._corpora, self._given, *self.maps.caches()]
         caches += [cache for one in opened.values() for cache in one.search.caches()]
-        caches += [cache for handle in self._models.values() for cache in handle.senses.caches()]
+        caches += [cache for handle in models if not handle.is_static for cache in handle.senses.caches()]
         return {
             "models": len(models),
-            "model_bytes": sum(map(weight_bytes, models)),
+            "model_bytes": sum(one.memory_bytes for one in models),
             "spaces": len(opened),
             "hits": sum(one.hits for one in caches),
             "misses": sum(one.misses for one in caches),

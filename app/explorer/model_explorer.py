@@ -26,6 +26,7 @@ from polysema.core.inside.head_search import HeadRanking, find_heads
 from polysema.core.inside.lens import LensView, lens
 from polysema.core.inside.steering import Statement, Steer, SteeredToken, steer
 from polysema.core.model.load import LanguageModel
+from polysema.core.model.loading_cost import weight_bytes
 from polysema.core.model.recipe import SentenceOptions
 from polysema.core.progress import Progress, no_progress
 
@@ -45,14 +46,13 @@ class ModelExplorer:
         `explorer.model("minilm-l6").embed(["The river bank."], word="bank").vectors.shape` is `(1, 384)`.
     """
 
+    is_static = False  # whether texts have vectors and there are no layers
+
     def __init__(self, explorer: Explorer, model: LanguageModel, name: str = ""):
-        self.model = model
-        self.name = name or model.name
-        self.senses = SenseExplorer(explorer, model)
-        self.internals = ModelInternals(model, self.name)
-        self.circuits = CircuitExplorer(model)
+        self.model, self.name, self.memory_bytes = model, name or model.name, weight_bytes(model)
+        self.senses, self.circuits = SenseExplorer(explorer, model), CircuitExplorer(model)
+        self.internals, self._explorer = ModelInternals(model, self.name), explorer
         self.generation = GenerationExplorer(explorer, model, self.name)
-        self._explorer = explorer
 
     def __repr__(self) -> str:
         return f"ModelExplorer({self.name}, {self.model.family.value}, {self.model.n_layers} layers, {self.model.dim})"

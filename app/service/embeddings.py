@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from polysema.core.space.space import Floats
 
 EmbeddingInput = str | tuple[int, ...] | EncodedText
+InputT = TypeVar("InputT", bound=EmbeddingInput)
 SLICE_TOKENS = 32_768  # tokens that go through a model together: what their states take bounds the memory
 
 
@@ -74,6 +75,8 @@ def embed_requests(
     """For each request its vectors, or what is wrong with it; all go through the model together."""
     from polysema.core.model.sentences import embed_encoded
 
+    if explorer.model(split_layer(model.name)[0]).is_static:
+        return [_static_batch(explorer, model, inputs, limits) for inputs in requests]
     plan = _plan(explorer, model)
     answers: list[EmbeddingBatch | UserError] = []
     encoded: list[EncodedText] = []
@@ -93,19 +96,45 @@ def embed_requests(
     return answers
 
 
+def _static_batch(
+    explorer: Explorer, model: EmbeddingModel, inputs: Sequence[EmbeddingInput], limits: Limits
+) -> EmbeddingBatch | UserError:
+    """The vectors of a request by a table of tokens, or what is wrong with it."""
+    from polysema.app.explorer.static_texts import StaticTextExplorer
+
+    name, layer = split_layer(model.name)
+    handle = explorer.model(name)
+    assert isinstance(handle, StaticTextExplorer)
+    try:
+        if any(not isinstance(one, str) for one in inputs):
+            raise UserError(f"{name} is a static space: it reads texts, not token ids")
+        texts = [str(one) for one in inputs]
+        tokens = sum(map(handle.table.count_tokens, texts))
+        if tokens > limits.tokens:
+            raise UserError(f"a request may have {limits.tokens:,} tokens in all; got {tokens:,}")
+        made = handle.embed(texts, None if layer is None else (layer,), "sentences", options=model.options)
+    except UserError as error:
+        return error
+    return EmbeddingBatch(made.vectors, tokens)
+
+
 def read_inputs(
     explorer: Explorer, model: EmbeddingModel, inputs: Sequence[EmbeddingInput], limits: Limits
-) -> list[EncodedText]:
-    """The tokens of a request's inputs; raises `UserError` for more than it may have, and for an input without any."""
+) -> list[EmbeddingInput]:
+    """The tokens of a request's inputs, or the texts themselves where a table reads them; raises `UserError` for more
+    than it may have, and for an input without any.
+    """
+    if explorer.model(split_layer(model.name)[0]).is_static:
+        return list(inputs)
     (read,) = _read(_plan(explorer, model), [inputs], limits)
     if isinstance(read, UserError):
         raise read
-    return read
+    return list(read)
 
 
-def slices(encoded: Sequence[EncodedText], most: int) -> list[Sequence[EncodedText]]:
+def slices(encoded: Sequence[InputT], most: int) -> list[Sequence[InputT]]:
     """Texts in their order, at most `most` and `SLICE_TOKENS` tokens at a time (a longer text alone)."""
-    found: list[Sequence[EncodedText]] = []
+    found: list[Sequence[InputT]] = []
     start, tokens = 0, 0
     for number, one in enumerate(encoded):
         count = n_tokens(one)
@@ -116,9 +145,9 @@ def slices(encoded: Sequence[EncodedText], most: int) -> list[Sequence[EncodedTe
     return [*found, encoded[start:]]
 
 
-def n_tokens(encoded: EncodedText) -> int:
-    """The tokens that the model reads for a text: those of every window."""
-    return sum(map(len, encoded.windows))
+def n_tokens(read: EmbeddingInput) -> int:
+    """The tokens that the model reads for a text: those of every window; of a text as it is at most its characters."""
+    return sum(map(len, read.windows)) if isinstance(read, EncodedText) else len(read)
 
 
 def _plan(explorer: Explorer, chosen: EmbeddingModel) -> SentencePlan:

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.catalog import ModelLocation
-from polysema.core.model.model_folder import check_folder, files_hash, read_json
+from polysema.core.model.lora import read_adapter
+from polysema.core.model.model_folder import check_folder, files_hash, is_adapter, read_json
 from polysema.core.model.tokenizer import TOKENIZER_FILE, check_vocabulary, read_tokenizer
 from polysema.core.space.space import Family, Floats, Keys, Origin, Space
 from polysema.core.space.spelling import encoded
@@ -42,6 +43,10 @@ def input_table(found: ModelLocation) -> Space:
     """
     if found.path is None:
         raise UserError(f"the table of a hub model is read from its folder; give the folder of {found.name}")
+    if is_adapter(found.path):  # LoRA leaves the table as the base model has it
+        base = read_adapter(found.path).base
+        space = input_table(base)
+        return replace(space, origin=replace(space.origin, source=found.name).with_notes(f"the table of {base.name}"))
     vectors = _table(found.path)
     names = token_names(found.path)
     if not (found.path / TOKENIZER_FILE).is_file():

@@ -61,17 +61,24 @@ class StaticEmbedding:
             UserError: A text has no token that is known.
         """
         read = list_of(texts, "texts")
-        given = read
-        if self.max_tokens is not None:  # as Model2Vec cuts a text before it is tokenized, to save time
-            longest = self.max_tokens * int(np.median([len(token) for token in self.tokenizer.get_vocab()]))
-            given = [text[:longest] for text in read]
         vectors = np.zeros((len(read), self.table.shape[1]), np.float32)
-        for place, encoding in enumerate(self.tokenizer.encode_batch(given, add_special_tokens=False)):
-            ids = [number for number in encoding.ids[: self.max_tokens] if number != self.unknown]
+        for place, ids in enumerate(self._ids(read)):
             if not ids:
                 raise UserError(f"text {place + 1} has no token that {self.origin.source} knows, so it has no vector")
             vectors[place] = self.table[ids].mean(axis=0)
         return unit(vectors) if self.origin.normalized else vectors
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens of a text its vector is the mean of."""
+        return len(self._ids([text])[0])
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        """The rows of the table that each text is made of."""
+        if self.max_tokens is not None:  # as Model2Vec cuts a text before it is tokenized, to save time
+            longest = self.max_tokens * int(np.median([len(token) for token in self.tokenizer.get_vocab()]))
+            texts = [text[:longest] for text in texts]
+        read = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        return [[number for number in one.ids[: self.max_tokens] if number != self.unknown] for one in read]
 
 
 def open_static_embedding(found: ModelLocation) -> StaticEmbedding:

@@ -13,6 +13,7 @@ from polysema.app.explorer.query_vectors import text_vectors
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.catalog import locate
 from polysema.core.model.load import load_model
+from polysema.core.model.recipe import SentenceOptions
 from polysema.core.model.static_embedding import open_static_embedding
 
 TEXTS = ["the river bank", "The white swan in the blue water", "money and a King", "the 🦄 swan"]
@@ -37,6 +38,37 @@ def model2vec(base: Path, folder: Path, config: dict[str, Any], **tensors: np.nd
     modules = [{"idx": 0, "name": "0", "path": ".", "type": "sentence_transformers.models.StaticEmbedding"}]
     (folder / "modules.json").write_text(json.dumps(modules))
     return folder
+
+
+def test_its_texts_are_embedded_as_those_of_any_model(tiny: dict[str, Path], tmp_path: Path) -> None:
+    folder = model2vec(tiny["bert"], tmp_path / "m", {"normalize": True}, embeddings=table(tiny["bert"]))
+    explorer = Explorer()
+    handle = explorer.model(str(folder))
+    assert explorer.model(str(folder)) is handle
+    own = open_static_embedding(locate(str(folder))).encode
+    made = handle.embed(TEXTS, unit="sentences")
+    np.testing.assert_array_equal(made.vectors, own(TEXTS))
+    assert made.rows[1] == {"text_id": 1, "layer": 0}
+    assert (made.origin.pooling, made.origin.layer) == ("mean of the text", None)
+    cut = handle.embed(TEXTS, unit="sentences", options=SentenceOptions(prompt="the ", dimensions=3)).vectors
+    first = own([f"the {text}" for text in TEXTS])[:, :3]
+    np.testing.assert_allclose(cut, first / np.linalg.norm(first, axis=1, keepdims=True), atol=1e-6)
+    words = handle.embed(["the river bank", "a king…"])
+    assert [row["word"] for row in words.rows] == ["the", "river", "bank", "a", "king"]
+    np.testing.assert_array_equal(words.vectors[1], own(["river"])[0])
+    assert handle.embed(TEXTS[:1], word="bank").rows[0]["start"] == 10
+    for wrong, message in (
+        ({"layers": (1,)}, r"has no layers; got the layers \(1,\)"),
+        ({"unit": "tokens"}, "are words and sentences; got 'tokens'"),
+        ({"pooling": "cls", "unit": "sentences"}, "is the mean of its tokens; got the pooling 'cls'"),
+        ({"unit": "sentences", "options": SentenceOptions(dimensions=7)}, "has 6 dimensions: choose from 1 to 6"),
+    ):
+        with pytest.raises(UserError, match=message):
+            handle.embed(TEXTS, **wrong)
+    for ask in (lambda: handle.lens("the bank"), lambda: handle.senses, lambda: handle.compare("bank", TEXTS)):
+        with pytest.raises(UserError, match="is a static space: it has no layers"):
+            ask()
+    assert explorer.memory_usage()["model_bytes"] == table(tiny["bert"]).nbytes
 
 
 @pytest.mark.parametrize("normalize", [True, False])

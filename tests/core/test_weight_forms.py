@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from polysema.app.explorer import Explorer
 from polysema.core.errors import UnavailableError, UnreadableError
 from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.description import describe_model
@@ -51,6 +52,14 @@ def test_a_lora_adapter_is_merged_as_peft_runs_it(tiny: dict[str, Path], adapter
     own = embed(model, TEXT, options=EmbeddingOptions(unit="tokens")).vectors
     np.testing.assert_allclose(own, torch.stack(states)[:, 0].numpy(), atol=1e-5)
     assert np.abs(own - embed(base, TEXT, options=EmbeddingOptions(unit="tokens")).vectors).max() > 0.01
+
+
+def test_the_table_of_an_adapter_is_that_of_its_base(tiny: dict[str, Path], adapter: Path) -> None:
+    explorer = Explorer()
+    space, base = explorer.space(str(adapter)).space, explorer.space(str(tiny["llama"])).space
+    assert list(space.keys) == list(base.keys)
+    np.testing.assert_array_equal(space.vectors, base.vectors)
+    assert (space.origin.source, space.origin.notes) == (str(adapter), (f"the table of {tiny['llama']}",))
 
 
 def test_what_is_wrong_with_an_adapter_is_told(

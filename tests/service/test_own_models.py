@@ -1,9 +1,11 @@
 """Names that the owner of a service gives to folders, files and hub ids: every route takes them, none takes a path."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +16,7 @@ from polysema.app.explorer import Explorer
 from polysema.core.errors import UnavailableError, UserError
 from polysema.core.model.loading_cost import check_memory_together
 from tests.conftest import build
+from tests.core.test_static_embedding import model2vec, table
 from tests.service.conftest import free_port, running
 
 TEXT = "the river bank by the water"
@@ -82,6 +85,33 @@ def takes_the_names(url: str, folder: Path, birds: Path) -> None:
         assert "mine" in client.models()
         assert "birds" not in client.models()
         assert {"mine", "stored"} <= set(client.spaces().names)
+
+
+def test_a_static_embedding_model_reads_texts_over_http(weights: Path, tmp_path: Path) -> None:
+    folder = model2vec(weights, tmp_path / "private", {"normalize": True}, embeddings=table(weights))
+    here = Explorer().model(str(folder))
+    texts = [TEXT, "a river", "the bank " * 40]
+    wanted = here.embed(texts, unit="sentences").vectors
+    service = running(Explorer(), data=str(tmp_path / "data"), models=(f"m2v={folder}",), batch_texts=2)
+    with service as (url, _), Client(url) as client, httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
+        np.testing.assert_allclose(client.model("m2v").embed(texts, unit="sentences").vectors, wanted, atol=1e-6)
+        assert client.model("m2v").embed([TEXT]).rows == here.embed([TEXT]).rows
+        made = http.post("/v1/embeddings", json={"model": "m2v", "input": texts})
+        np.testing.assert_allclose([one["embedding"] for one in made.json()["data"]], wanted, atol=1e-6)
+        assert made.json()["usage"]["prompt_tokens"] == sum(map(here.table.count_tokens, texts))
+        short = http.post("/v1/embeddings", json={"model": "m2v", "input": TEXT, "dimensions": 2}).json()
+        assert len(short["data"][0]["embedding"]) == 2
+        for path, body, message in (
+            ("/v1/embeddings", {"input": [[1, 2]], "token_ids": True}, "reads texts, not token ids"),
+            ("/v1/embeddings", {"input": "the", "dimensions": 99}, "has 6 dimensions"),
+            ("/v1/lens", {"text": TEXT}, "m2v is a static space: it has no layers"),
+        ):
+            refused = http.post(path, json={"model": "m2v", **body})
+            assert refused.status_code in (400, 422), refused.text
+            assert message in refused.text
+            assert "private" not in refused.text
+    printed = CliRunner().invoke(cli, ["embed", *texts, "-m", str(folder), "--unit", "sentences", "--format", "json"])
+    np.testing.assert_allclose(json.loads(printed.stdout)["vectors"], wanted, atol=1e-6)
 
 
 def test_no_request_names_a_path(weights: Path, birds: Path, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from polysema.app.service.encoding import JSON, answer, dump, encoded, joined
 from polysema.app.service.schemas.openai import EmbeddingsRequest, EmbeddingsResponse, ModelResponse, ModelsResponse
 from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import NotFoundError, UserError
-from polysema.core.model.catalog import split_layer
+from polysema.core.model.catalog import folder_of, split_layer
+from polysema.core.model.model_folder import is_static_embedding
 from polysema.core.model.recipe import SentenceOptions
 from polysema.core.space.space import Family
 
@@ -35,7 +36,7 @@ async def embeddings(body: EmbeddingsRequest, state: StateDep, request: Request)
     state.limits.check_inputs(inputs, body.model, body.token_ids)
     name, _ = split_layer(body.model)
     row = next((row for row in state.names.rows() if row.name == name), None)
-    if row is None or row.family is Family.STATIC:
+    if row is None or (row.family is Family.STATIC and not is_static_embedding(folder_of(row))):
         names = ", ".join(row.name for row in state.names.rows() if row.family is not Family.STATIC)
         raise NotFoundError(f"there is no model {body.model!r:.80} here; there are: {names}")
     options = SentenceOptions(body.prompt, body.prompt_name, body.dimensions)

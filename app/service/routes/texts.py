@@ -50,9 +50,10 @@ async def embed_texts(body: EmbedRequest, state: StateDep, request: Request) -> 
 
     def ask() -> Response:
         handle = state.explorer.model(name)
-        count = state.limits.check_tokens(handle.model, body.texts)
-        rows = len(body.texts) if body.word is not None or body.unit == "sentences" else count
-        state.limits.check_numbers(rows * len(layers) * handle.model.dim, "these vectors")
+        if not handle.is_static:
+            count = state.limits.check_tokens(handle.model, body.texts)
+            rows = len(body.texts) if body.word is not None or body.unit == "sentences" else count
+            state.limits.check_numbers(rows * len(layers) * handle.model.dim, "these vectors")
         options = SentenceOptions(body.prompt, body.prompt_name, body.dimensions)
         made = handle.embed(body.texts, layers, body.unit, body.word, body.pooling, options)
         return form.rows_answer(wanted, made)
