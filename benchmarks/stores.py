@@ -61,17 +61,16 @@ def overhead(c: Collection, queries: np.ndarray, rounds: int) -> None:
         print("  no index to compare with: the exact search")
         return
     raw, setting, normal = index._searcher.faiss, setting_of(index.recipe), unit(queries)
+    settings = index._searcher.parameters(setting, 10, None)
     singles, batches = [], []
     for _ in range(rounds):
         ours = median(lambda i: c.search(queries[i : i + 1], 10), 200)
-        theirs = median(lambda i: raw.search(normal[i : i + 1], 10, params=index._parameters(setting, 10, None)), 200)
+        theirs = median(lambda i: raw.search(normal[i : i + 1], 10, params=settings), 200)
         singles.append(ours - theirs)
         many = median(lambda i: c.search(queries[:BATCH], 10), 5)
-        batches.append(
-            many / median(lambda i: raw.search(normal[:BATCH], 10, params=index._parameters(setting, 10, None)), 5)
-        )
+        batches.append(many / median(lambda i: raw.search(normal[:BATCH], 10, params=settings), 5))
     print(
-        f"  over raw FAISS ({index.recipe}): {1000 * statistics.median(singles):.2f} ms a single query, "
+        f"  over raw FAISS ({index.recipe}): {1e6 * statistics.median(singles):.0f} microseconds a single query, "
         f"{statistics.median(batches):.2f} times its time a batch of {BATCH}"
     )
 

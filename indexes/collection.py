@@ -25,6 +25,7 @@ from polysema.indexes.store.batch import batch_of, deleted_rows, ids_of
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.layout import make, translate_os_errors
 from polysema.indexes.store.matches import Matches, Search
+from polysema.indexes.store.single_search import search_alone
 from polysema.indexes.store.view import CollectionView
 from polysema.indexes.store.view_search import search_view
 
@@ -140,11 +141,9 @@ class Collection(HtmlRepr):
     ) -> Matches:
         """The k best rows for each query, of those that pass a condition.
 
-        Where fewer than k rows are there or pass, all of them are the answer.
-
         Args:
             queries: (n_queries, dim)
-            k: How many rows for each query, 1 or more.
+            k: How many rows for each query, 1 or more; where fewer are there or pass, all of them are the answer.
             where: A condition on the columns, such as `layer >= 6 and word in ("bank", "shore")`.
             space: The space to search, where there are several.
             recall: The least share of the true best, above 0 to 1, wanted of an index; None: as its recipe says.
@@ -158,6 +157,8 @@ class Collection(HtmlRepr):
             IncompatibleError: The queries are of another width.
             CorruptError: A file is damaged; the message names it.
         """
+        if where is None and not exact and (found := search_alone(self._files, queries, k, space, recall)):
+            return found
         return self._files.read(lambda view: search_view(view, queries, Search(k, space, where, recall, exact)))  # type: ignore[arg-type]
 
     def get(self, ids: Sequence[str], space: str | None = None) -> Space:

@@ -42,8 +42,7 @@ MAX_FILTERED_NEIGHBORS = 4_096  # neighbors looked at under a filter, at most
 class FaissIndex(Index):
     """An index of FAISS over vectors that are kept as they are, not copied, to score what it finds exactly.
 
-    Searching changes nothing, so that any number of threads may. `curve` is what it was measured to find, empty for a
-    flat index.
+    Searching changes nothing, so that any number of threads may. `curve`, empty for a flat index, is what was measured.
 
     Args:
         vectors: (n, dim) finite float32.
@@ -125,9 +124,8 @@ class FaissIndex(Index):
             if self.recipe.kind == "flat":
                 if ask.where is not None:
                     return self._exactly(queries, k, ask, ask.how)
-                return SearchResult(
-                    *self._searcher.search(queries, k, Setting(), rescore=ask.rescore), 1.0, "flat: exact"
-                )
+                best = self._searcher.search(queries, k, Setting(), rescore=ask.rescore)
+                return SearchResult(*best, 1.0, "flat: exact")
             setting, expected, how = self._settings.choose(k, ask.recall)
             if setting is None:
                 return self._exactly(queries, k, ask, how)
@@ -154,8 +152,7 @@ class FaissIndex(Index):
         rows that pass, or the exact search among them.
 
         Going deeper is right however the filter and the vectors hang together: it looks into a ball around the query
-        expected to contain twice as many passing rows as requested. A query whose ball contains too few
-        falls back to the exact search.
+        expected to contain twice as many passing rows as requested; one with too few falls back to the exact search.
         """
         assert ask.where is not None
         n_queries, exact = len(queries), ask.passing * (self.costs.row + len(queries) * self.costs.product)
@@ -175,9 +172,8 @@ class FaissIndex(Index):
         if min(exact, scan) < ball or depth > MAX_FILTERED_NEIGHBORS:
             if scan < exact:
                 rows, scores = self._searcher.scan(queries, k, self._searcher.selector(ask.where), ask.rescore)
-                return SearchResult(
-                    rows, scores, self.costs.scan_recall, f"{self.recipe.kind}, all cells, under the filter"
-                )
+                how = f"{self.recipe.kind}, all cells, under the filter"
+                return SearchResult(rows, scores, self.costs.scan_recall, how)
             return self._exactly(queries, k, ask, ask.how)
         rows, scores, short = self._ball(queries, k, depth, setting, ask)
         if len(short):
@@ -190,8 +186,7 @@ class FaissIndex(Index):
     ) -> tuple[Ints, Floats, Ints]:
         """The k best that pass of what lies around each query, and the queries around which there are too few.
 
-        The surroundings are searched without the filter. Under FAISS's selector a graph would take in passing rows from
-        beyond what it searched well, and cells those of the cells looked into, near or not.
+        They are searched without the filter: under FAISS's selector a graph would take in rows from further away.
         """
         assert ask.where is not None
         rows, scores = self._searcher.found(queries, self._searcher.candidates(depth, setting), setting)

@@ -26,13 +26,13 @@ class FaissSearcher:
     vectors: Floats
     held_out: Ints
     n: int = field(init=False)
-    _row_of: Ints = field(init=False)  # (n + 1,) the row of each of FAISS's numbers, -1 of -1
+    row_of: Ints = field(init=False)  # (n + 1,) the row of each of FAISS's numbers, -1 of -1
     _graph_parameters: dict[int, object] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.n = len(self.vectors)
         added = np.delete(np.arange(self.n), self.held_out)  # the rows of the sample were added last
-        self._row_of = np.concatenate([added, self.held_out, [-1]]).astype(np.int32 if self.n < 2**31 else np.int64)
+        self.row_of = np.concatenate([added, self.held_out, [-1]]).astype(np.int32 if self.n < 2**31 else np.int64)
 
     def prepared(self, rows: Floats) -> Floats:
         """Rows as FAISS takes them: of length 1 for the cosine."""
@@ -98,7 +98,7 @@ class FaissSearcher:
         """FAISS's numbers as rows: the rows of the sample were added last, the others in their order."""
         if not len(self.held_out):
             return ids
-        return self._row_of[ids].astype(np.int64)
+        return self.row_of[ids].astype(np.int64)
 
     def selector(self, mask: Mask) -> Any:
         """FAISS's selector of the rows where a mask (n,) is true."""

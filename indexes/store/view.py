@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,9 @@ from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import Manifest, SpaceCard
 from polysema.indexes.store.segment import StoredRows, open_segment
 from polysema.indexes.store.segment_search import SmallSegmentCache
+
+if TYPE_CHECKING:
+    from polysema.indexes.store.single_search import SingleSearch
 
 MAX_CACHED_FILTERS = 16  # conditions whose rows are remembered
 UNKNOWN_ORIGIN = Origin("vectors of your own")
@@ -37,6 +41,7 @@ class CollectionView:
             for name, card in manifest.spaces.items()
         }
         self.small_segments = SmallSegmentCache(self.segments, manifest.spaces, disk.limits)
+        self.single_searches: dict[tuple[int, str | None, float | None], SingleSearch | None] = {}
         self._masks: OrderedDict[tuple[str, str], list[Mask]] = OrderedDict()
         self._making = threading.Lock()
 

@@ -1,0 +1,101 @@
+"""One query of a space that is one segment with a graph: found by the shortest way, with the answer of every other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from polysema.core.space.keys import Keys
+from polysema.core.space.space import Ints
+from polysema.indexes.store.matches import Matches
+from polysema.indexes.store.segment_search import is_small
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from polysema.indexes.collection_files import CollectionFiles
+    from polysema.indexes.faiss_single import SingleQuery
+    from polysema.indexes.store.view import CollectionView
+
+MAX_WAYS = 64  # numbers of answers and recalls whose way is remembered for a version
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SingleSearch:
+    """How one query of a version is answered: all that is the same for each of them."""
+
+    view: CollectionView
+    space: str
+    query: SingleQuery
+    recall: float | None
+    keys: Keys
+    places: Ints
+
+    def search(self, given: npt.ArrayLike) -> Matches | None:
+        """What is found for one query (1, dim); None for what isn't one, or isn't answered so."""
+        queries = np.asarray(given)
+        if queries.shape != (1, self.query.dim) or queries.dtype.kind not in "fiu":
+            return None
+        found = self.query.search(np.ascontiguousarray(queries, np.float32))
+        if found is None:
+            return None
+        rows, scores = found
+        return Matches([self.keys.take(rows[0])], scores, self.space, self.recall, self.view, self.places.copy(), rows)
+
+
+def search_alone(
+    files: CollectionFiles, queries: npt.ArrayLike, k: int, space: str | None, recall: float | None
+) -> Matches | None:
+    """What is found for one query where that goes by the shortest way; None where it doesn't, or something is to be
+    told.
+    """
+    view = files.read_view()
+    if view is None:
+        return None
+    try:
+        way = single_search(view, k, space, recall)
+        return None if way is None else way.search(queries)
+    except OSError:  # the way of every query tells it
+        return None
+
+
+def single_search(view: CollectionView, k: int, space: str | None, recall: float | None) -> SingleSearch | None:
+    """How one query is answered in a version; None where it takes more than one graph of rows that are all there.
+
+    It is remembered with the version: what is checked here is the same for every query.
+    """
+    key = (k, space, recall)
+    try:
+        return view.single_searches[key]
+    except (KeyError, TypeError):  # a wrong k or recall may be anything
+        pass
+    if type(k) is not int or k < 1 or not (recall is None or (type(recall) is float and 0 < recall <= 1)):
+        return None
+    made = _made(view, k, space, recall)
+    if len(view.single_searches) < MAX_WAYS:
+        view.single_searches[key] = made
+    return made
+
+
+def _made(view: CollectionView, k: int, space: str | None, recall: float | None) -> SingleSearch | None:
+    from polysema.indexes.faiss_index import FaissIndex
+    from polysema.indexes.faiss_single import SingleQuery
+
+    names = list(view.manifest.spaces)
+    name = names[0] if space is None and len(names) == 1 else space
+    segments = view.segments.get(name or "", ())
+    if name is None or len(segments) != 1:
+        return None
+    (segment,) = segments
+    if segment.dead is not None or is_small(segment, view.limits) or not segment.n_live:
+        return None
+    k = min(k, segment.n_live)
+    index = segment.stored.index()
+    query = SingleQuery.of(index, k, recall) if isinstance(index, FaissIndex) else None
+    if query is None:
+        return None
+    n = segment.n_live
+    expected = None if query.recall is None else query.recall * n / n  # as several segments are weighed
+    return SingleSearch(view, name, query, expected, segment.stored.table.keys, np.zeros((1, k), np.int64))
