@@ -66,6 +66,9 @@ def export() -> None:
     with their types. What a file doesn't say of itself is detected and reported. A stopped export goes on where it was
     when the same command is run again, and ends in the same bytes. `polysema export verify FOLDER` reads every byte of
     a finished one.
+
+    FOLDER may be a collection, milvus://HOST:19530/NAME or milvus-lite:///PATH.db/NAME: the rows go into it. With --to
+    collection it is made where there is none.
     """
 
 
@@ -82,6 +85,7 @@ def verify_command(folder: str) -> None:
 @export.command(name="run", hidden=True, short_help="Export.")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.argument("folder", type=click.Path())
+@click.option("--space", default="", help="Of a collection: the name of its space.  [default: by the layer]")
 @model_option
 @column_option
 @dialect_options
@@ -108,7 +112,7 @@ def verify_command(folder: str) -> None:
     "--to",
     default="parquet",
     show_default=True,
-    help="parquet, arrow, npy, safetensors, word2vec, tensorboard, or atlas (Parquet for Embedding Atlas).",
+    help="parquet, arrow, npy, safetensors, word2vec, tensorboard, atlas (Parquet for Embedding Atlas), or collection.",
 )
 @click.option(
     "--dtype", default="float32", show_default=True, help="How numbers are kept: float32, float16, int8 (with scales)."
@@ -124,6 +128,7 @@ def verify_command(folder: str) -> None:
 def run_command(
     inputs: tuple[str, ...],
     folder: str,
+    space: str,
     model: str,
     column: str | None,
     separator: str | None,
@@ -158,7 +163,7 @@ def run_command(
 
     chosen = tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
     wanted = ExportOptions(
-        unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), sentence, on or ""
+        unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), sentence, on or "", space
     ).checked()
     name, query = model_and_layers(model, layers)
     kept = parse_columns(columns)

@@ -47,7 +47,8 @@ class ExportExplorer:
         Args:
             model: A model, or its name.
             corpus: Of `polysema.core.corpus.open_records`, whose columns go along.
-            folder: Where the shards go. What was stopped goes on where it was.
+            folder: Where the shards go; or a collection (its folder, or `milvus://host:19530/name`), or, where the
+                options say `to="collection"`, one that is made. What was stopped goes on where it was.
             layers: 0 to n; -1 is the last; None: all.
             options: The unit, the pooling, the format and the like.
             progress: Told how many texts are done; what it raises ends the work.
@@ -59,17 +60,25 @@ class ExportExplorer:
             ConflictError: The folder holds anything else, or an export with other settings.
             PolysemaError: There is no such layer, or the disk is full.
         """
+        from polysema.app.collection.export_target import export_into, is_collection_target
         from polysema.app.export.options import ExportSource
         from polysema.app.export.run import export
 
         chosen = (options or _default_options()).checked()
         handle = self._model(model)
-        which = range(handle.model.n_layers + 1) if layers is None else layers
-        if chosen.on:
-            made = self._on_workers(handle, corpus, folder, which, chosen, progress)
-        else:
-            made = export(corpus.records(), ExportSource.of(corpus), folder, handle.model, which, chosen, progress)
-        return ExportAnswer.of(str(folder), made)
+        which = handle.model.check_layers(range(handle.model.n_layers + 1) if layers is None else layers)
+
+        def made(place: Path | str, how: ExportOptions, tell: Progress) -> dict[str, Any]:
+            if how.on:
+                return self._on_workers(handle, corpus, place, which, how, tell)
+            return export(corpus.records(), ExportSource.of(corpus), place, handle.model, which, how, tell)
+
+        if is_collection_target(str(folder), chosen):
+            what = [handle.model.weights_sha256, handle.model.origin(None, chosen.pooling).to_json(), which]
+            what.append(ExportSource.of(corpus).to_json())
+            registry = self._explorer.collections
+            return ExportAnswer.of(str(folder), export_into(registry, str(folder), chosen, what, made, progress))
+        return ExportAnswer.of(str(folder), made(folder, chosen, progress))
 
     def _on_workers(
         self,

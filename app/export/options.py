@@ -14,6 +14,7 @@ from polysema.core.model.recipe import SentenceOptions, check_unit
 from polysema.core.model.sentences import check_sentence_pooling
 
 UNITS = ("words", "tokens", "sentences")
+COLLECTION = "collection"  # in the place of a format: the rows go into a collection
 # what an export and the collection that it goes into call columns of their own
 OWN_COLUMNS = (
     "text_id",
@@ -91,7 +92,8 @@ class ExportOptions:
     `words` are the only ones wanted (in any case); `static` puts the model's static vector of a word or token beside
     the contextual one; `limit` takes the first texts only, `shard` (i, n) every n-th of them from the i-th (from 1);
     `sentence` holds the prompt and the dimensions of whole texts. `on` is where it is computed, `local:4` processes or
-    the Ray cluster at `ray://host:port`; the same bytes come from anywhere.
+    the Ray cluster at `ray://host:port`; the same bytes come from anywhere. `space` is the name of the space of a
+    collection that they go into (empty: by the layer).
     """
 
     unit: str = "words"
@@ -105,12 +107,13 @@ class ExportOptions:
     shard: tuple[int, int] = (1, 1)
     sentence: SentenceOptions | None = None
     on: str = ""
+    space: str = ""
 
     def checked(self) -> "ExportOptions":
         """The same back; raises `UserError` for what doesn't exist or doesn't go together."""
         for what, given, allowed in (
             ("unit", self.unit, UNITS),
-            ("format", self.to, tuple(WRITERS)),
+            ("format", self.to, (*WRITERS, COLLECTION)),
             ("dtype", self.dtype, DTYPES),
         ):
             if given not in allowed:
