@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from polysema.app.collection.registry import COLLECTION_MARK, CollectionRegistry
 from polysema.app.export.options import COLLECTION, ExportOptions
@@ -23,7 +22,7 @@ from polysema.indexes.engines.address import is_address
 from polysema.indexes.import_export import ImportOptions, import_into
 from polysema.indexes.store.manifest import check_name
 
-Manifest = dict[str, Any]
+Manifest = dict[str, object]
 
 
 def is_collection_target(place: str, options: ExportOptions) -> bool:

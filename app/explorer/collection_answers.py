@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from polysema.app.explorer.embedding import TextVectors
+from polysema.app.explorer.lazy_rows import LazyRows
 from polysema.app.explorer.results.collection import (
     CollectionInfo,
     CollectionSpace,
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from polysema.core.space.space import Space
     from polysema.indexes.engines.protocol import VectorCollection, View
     from polysema.indexes.store.matches import Matches
+
+
+MAX_READ_HITS = 4096  # rows found whose columns are read at once
 
 
 def info_of(name: str, collection: VectorCollection) -> CollectionInfo:
@@ -55,30 +59,56 @@ def search_answers(
     matches: Matches, counts: Sequence[int], columns: Sequence[str] | None = None
 ) -> tuple[SearchAnswer, ...]:
     """What a search for several questions at once found, one answer for each: the first for the first `counts[0]`
-    queries, and so on.
+    queries, and so on. The rows of a large answer are read from the collection when they are looked at.
     """
-    lines = _hits(matches, columns)
+    lines: Sequence[Sequence[dict[str, object]]]
+    if matches.rows.size > MAX_READ_HITS:
+        lines = [MatchedHits(matches, query, columns) for query in range(len(matches))]
+        _hits(matches.part(0, 0, 0), columns)  # a column that isn't there is told now
+    else:
+        lines = [tuple(line) for line in _hits(matches, columns)]
     answers, start = [], 0
     for count in counts:
-        some = tuple(map(tuple, lines[start : start + count]))
+        some = cast("tuple[tuple[dict[str, object], ...], ...]", tuple(lines[start : start + count]))
         answers.append(SearchAnswer(some, matches.version, matches.recall, matches.space))
         start += count
     return tuple(answers)
 
 
-def _hits(matches: Matches, columns: Sequence[str] | None) -> list[list[dict[str, object]]]:
-    """The rows found for each query."""
+class MatchedHits(LazyRows):
+    """The rows that were found for one of many queries.
+
+    Args:
+        matches: What a search found.
+        query: Which of its queries, from 0.
+        columns: Those of the rows (None: all).
+    """
+
+    def __init__(self, matches: Matches, query: int, columns: Sequence[str] | None):
+        self._matches, self._query, self._columns = matches, query, columns
+
+    def __len__(self) -> int:
+        return len(self._matches.ids[self._query])
+
+    def read(self, start: int, stop: int) -> list[dict[str, object]]:
+        """The rows from one rank (from 0) to before another."""
+        return _hits(self._matches.part(self._query, start, stop), self._columns, start)[0]
+
+
+def _hits(matches: Matches, columns: Sequence[str] | None, before: int = 0) -> list[list[dict[str, object]]]:
+    """The rows found for each query, of which `before` better ones were left out."""
     names = matches.view.schema.names if columns is None else columns
     if matches.space and set(names) <= {"id"}:  # no column but the id, which is there already
         return [
             [
                 {"rank": rank, "score": score, "id": name}
-                for rank, (name, score) in enumerate(zip(ids, scores, strict=False), 1)
+                for rank, (name, score) in enumerate(zip(ids, scores, strict=False), before + 1)
             ]
             for ids, scores in zip(matches.ids, matches.scores.tolist(), strict=True)
         ]
-    lines: list[list[dict[str, Any]]] = [[] for _ in range(len(matches))]
+    lines: list[list[dict[str, object]]] = [[] for _ in range(len(matches))]
     for row in matches.table(columns).to_pylist():
+        row["rank"] += before
         lines[row.pop("query")].append(row)
     return lines
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
 
 from polysema.app.explorer.answer_table import AnswerTable
+from polysema.app.explorer.lazy_rows import TableRows
 from polysema.app.explorer.results import RowsAnswer
 from polysema.core.errors import UserError, list_of
 from polysema.core.model.recipe import SentenceOptions, check_unit
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from polysema.core.space.space import Floats, Origin
 
 SENTENCES = "sentences"
+MAX_READ_ROWS = 4096  # rows that become dictionaries at once
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -50,7 +52,9 @@ class TextVectors(AnswerTable[dict[str, object]]):
 
     def answer(self) -> RowsAnswer:
         """Without the table: as JSON has it."""
-        return RowsAnswer(tuple(self.rows), self.vectors, int(self.vectors.shape[1]), self.origin, self.split)
+        few = len(self) <= MAX_READ_ROWS
+        rows = tuple(self.rows) if few else cast("tuple[dict[str, Any], ...]", TableRows(self.table))
+        return RowsAnswer(rows, self.vectors, int(self.vectors.shape[1]), self.origin, self.split)
 
     def _row(self, place: int) -> dict[str, object]:
         found: dict[str, object] = self.table.slice(place, 1).to_pylist()[0]

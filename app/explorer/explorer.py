@@ -278,6 +278,7 @@ class Explorer:
         """Let go of the models used longest ago as far as another one needs their memory."""
         cost = self.names.loading_bytes([found.name]).get(found.name, 0)
         while (free := free_memory()) is not None and cost > free and self._models.drop_oldest():
+            gc.unfreeze()  # a service leaves what stays out of its collections
             gc.collect()
 
     def _collection(self, name: str) -> tuple[Path | None, str | None]:

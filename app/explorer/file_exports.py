@@ -68,7 +68,7 @@ class ExportExplorer:
         handle = self._model(model)
         which = handle.model.check_layers(range(handle.model.n_layers + 1) if layers is None else layers)
 
-        def made(place: Path | str, how: ExportOptions, tell: Progress) -> dict[str, Any]:
+        def made(place: Path | str, how: ExportOptions, tell: Progress) -> dict[str, object]:
             if how.on:
                 return self._on_workers(handle, corpus, place, which, how, tell)
             return export(corpus.records(), ExportSource.of(corpus), place, handle.model, which, how, tell)

@@ -10,8 +10,8 @@ import base64
 import binascii
 import math
 import types
-from collections.abc import Callable, Collection
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -48,6 +48,40 @@ class JsonForm:
 
 
 PLAIN_FORM = JsonForm()
+
+
+@dataclass(slots=True)
+class TreeForm:
+    """How a tree of JSON types is made: `arrays` says what becomes of an array; a list of more than `most` items
+    becomes a `LongList` (None: every list is whole). `n_parts` counts what isn't made yet: long lists, large arrays.
+    """
+
+    arrays: ArrayForm
+    most: int | None = None
+    n_parts: int = 0
+
+    def long_list(self, items: Sequence[Any], score: str) -> LongList:
+        """A list of which the items are made later."""
+        self.n_parts += 1
+        return LongList(items, self, score)
+
+
+@dataclass(frozen=True, slots=True)
+class LongList:
+    """A list of which a block of items at a time becomes JSON types: all of them would take many times the memory."""
+
+    items: Sequence[Any]
+    tree: TreeForm
+    score: str
+    ranked: bool = False
+
+    def blocks(self) -> Iterator[tuple[list[Any], bool]]:
+        """The items, some hundreds at a time, and whether one of them has parts that aren't made yet."""
+        step = self.tree.most or len(self.items)
+        for start in range(0, len(self.items), step):
+            before = self.tree.n_parts
+            found = [_encoded(item, self.tree, self.score) for item in self.items[start : start + step]]
+            yield _ranked(found, start) if self.ranked else found, self.tree.n_parts > before
 
 
 def json_form(**form: Any) -> dict[str, JsonForm]:
@@ -102,53 +136,56 @@ def to_json(value: Any, packed: bool = False, without: Collection[str] = ()) -> 
     Returns:
         Dictionaries, lists, texts, numbers, booleans and None, as `json.dumps` takes them.
     """
-    return json_tree(value, packed_array if packed else _lists, without)
+    return json_tree(value, TreeForm(packed_array if packed else _lists), without)
 
 
-def json_tree(value: Any, arrays: ArrayForm, without: Collection[str] = ()) -> Any:
-    """As `to_json`, with arrays as the function `arrays` gives them, which may be as they are."""
+def json_tree(value: Any, tree: TreeForm, without: Collection[str] = ()) -> Any:
+    """As `to_json`, with arrays as the form gives them, which may be as they are, and long lists in blocks."""
     if without:
-        return _object(value, arrays, "cosine", without)
-    return _encoded(value, arrays, "cosine")
+        return _object(value, tree, "cosine", without)
+    return _encoded(value, tree, "cosine")
 
 
-def _encoded(value: Any, arrays: ArrayForm, score: str) -> Any:
+def _encoded(value: Any, tree: TreeForm, score: str) -> Any:
     kind = type(value)
     if kind in PLAIN_TYPES:
         return value
     if kind is float:
         return value if math.isfinite(value) else None
     if kind is tuple or kind is list:
-        return [_encoded(item, arrays, score) for item in value]
+        if tree.most is not None and len(value) > tree.most:
+            return tree.long_list(value, score)
+        return [_encoded(item, tree, score) for item in value]
     if kind is dict:
         return {
-            str(key): item if type(item) in PLAIN_TYPES else _encoded(item, arrays, score)
-            for key, item in value.items()
+            str(key): item if type(item) in PLAIN_TYPES else _encoded(item, tree, score) for key, item in value.items()
         }
     if kind is Origin:
         card = _card(value)
         return {**card, "versions": dict(card["versions"]), "notes": list(card["notes"])}
     if is_dataclass(kind):
-        return _object(value, arrays, score)
-    return _encoded_rarely(value, arrays, score)
+        return _object(value, tree, score)
+    return _encoded_rarely(value, tree, score)
 
 
-def _encoded_rarely(value: Any, arrays: ArrayForm, score: str) -> Any:
+def _encoded_rarely(value: Any, tree: TreeForm, score: str) -> Any:
     if isinstance(value, np.ndarray):
-        return arrays(value)
+        return tree.arrays(value)
     if isinstance(value, np.generic):
-        return _encoded(value.item(), arrays, score)
+        return _encoded(value.item(), tree, score)
     if isinstance(value, Enum):
-        return _encoded(value.value, arrays, score)
+        return _encoded(value.value, tree, score)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return _object(value, arrays, score)
+        return _object(value, tree, score)
     for base in JSON_TYPES:
         if isinstance(value, base):
-            return _encoded(base(value), arrays, score)
+            return _encoded(base(value), tree, score)
+    if isinstance(value, Sequence) and not isinstance(value, bytes):  # one that makes its items when they are needed
+        return _encoded(list(value), tree, score) if tree.most is None else tree.long_list(value, score)
     return str(value)
 
 
-def _object(value: Any, arrays: ArrayForm, score: str, without: Collection[str] = ()) -> dict[str, Any]:
+def _object(value: Any, tree: TreeForm, score: str, without: Collection[str] = ()) -> dict[str, Any]:
     kind: type = type(value)
     score = getattr(value, "score_name", score)
     found: dict[str, Any] = {}
@@ -157,26 +194,30 @@ def _object(value: Any, arrays: ArrayForm, score: str, without: Collection[str] 
             continue
         item, form = getattr(value, plan.attribute), plan.form
         if form is PLAIN_FORM:
-            found[plan.name] = item if type(item) in PLAIN_TYPES else _encoded(item, arrays, score)
+            found[plan.name] = item if type(item) in PLAIN_TYPES else _encoded(item, tree, score)
         elif form.score:
-            found[score] = _encoded(item, arrays, score)
+            found[score] = _encoded(item, tree, score)
         elif not (form.omitted and (item is plan.default or item == plan.default)):
-            found[plan.name] = _formed(item, form, arrays, score)
+            found[plan.name] = _formed(item, form, tree, score)
     for name in properties_of(kind):
-        found[name] = _encoded(getattr(value, name), arrays, score)
+        found[name] = _encoded(getattr(value, name), tree, score)
     return found
 
 
-def _formed(item: Any, form: JsonForm, arrays: ArrayForm, score: str) -> Any:
+def _formed(item: Any, form: JsonForm, tree: TreeForm, score: str) -> Any:
     if form.keyed is not None:
         key, of = form.keyed
-        return {
-            getattr(one, key): _encoded(getattr(one, of), arrays, getattr(one, "score_name", score)) for one in item
-        }
-    if form.flat and arrays is packed_array:
+        return {getattr(one, key): _encoded(getattr(one, of), tree, getattr(one, "score_name", score)) for one in item}
+    if form.flat and tree.arrays is packed_array:
         return base64.b64encode(np.ascontiguousarray(item, "<f4").tobytes()).decode()
-    found = _encoded(item, arrays, score)
-    return [{"rank": rank, **row} for rank, row in enumerate(found, 1)] if form.ranked else found
+    found = _encoded(item, tree, score)
+    if not form.ranked:
+        return found
+    return replace(found, ranked=True) if isinstance(found, LongList) else _ranked(found, 0)
+
+
+def _ranked(rows: list[dict[str, Any]], before: int) -> list[dict[str, Any]]:
+    return [{"rank": rank, **row} for rank, row in enumerate(rows, before + 1)]
 
 
 @lru_cache(maxsize=256)

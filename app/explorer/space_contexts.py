@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 
 from polysema.app.explorer.cache import SingleFlightCache
 from polysema.app.explorer.results.contexts import WordCount, WordCounts, WordOccurrence, WordOccurrences
+from polysema.app.explorer.text_limits import check_texts_read
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import UserError
 from polysema.core.model.tokens import find_words, words_of
@@ -20,7 +22,8 @@ from polysema.core.progress import Progress, no_progress
 from polysema.indexes.base import check_k
 
 if TYPE_CHECKING:
-    from polysema.core.space.space import Space
+    from polysema.core.model.tokens import Span
+    from polysema.core.space.space import Ints, Space
 
 WORD, TEXT, START, END = "word", "text", "start", "end"
 BLOCK_ROWS = 1 << 16  # rows whose words or texts are in memory together
@@ -110,22 +113,20 @@ class SpaceContexts:
             there = ", ".join(shortened(name) for name in space.columns.column_names)
             raise UserError(f"{self.name} has no column {shortened(label)!r}; there are: {there}")
         key = (word.strip().casefold(), by)
-        places: list[tuple[int, int]] = self._found.get(key, lambda: list(_places(space, by, word.strip())))
-        if not places:
+        places: Ints = self._found.get(key, lambda: _all_places(space, by, word.strip()))
+        if not len(places):
             raise UserError(
                 f"{shortened(word)!r} stands in none of the {len(space):,} rows of {self.name}; "
                 f"its most frequent words are: {', '.join(shortened(one.word) for one in self.words(k=8).words)}"
             )
         found = len(places)
         if found > k:
-            places = [places[at] for at in np.linspace(0, found - 1, k).round().astype(int).tolist()]
-        rows = np.array([row for row, _ in places], np.int64)
+            places = places[np.linspace(0, found - 1, k).round().astype(int)]
+        rows = np.ascontiguousarray(places[:, 0])
         table = space.columns.take(pa.array(rows))
-        labels = _labels(table, label)
-        shown = tuple(
-            WordOccurrence(row, key, *_span(table, at, nth, word.strip()), labels[at])
-            for at, ((row, nth), key) in enumerate(zip(places, space.keys.take(rows), strict=True))
-        )
+        labels, spans = _labels(table, label), _spans(table, places, word.strip())
+        named = zip(places.tolist(), space.keys.take(rows), spans, labels, strict=True)
+        shown = tuple(WordOccurrence(row, key, *span, said) for (row, _), key, span, said in named)
         vectors = np.ascontiguousarray(space.vectors[rows], np.float32)
         return WordOccurrences(word.strip(), shown, found, vectors, space.dim, space.origin)
 
@@ -212,18 +213,38 @@ def _places(space: Space, by: str, word: str) -> Iterator[tuple[int, int]]:
             yield from ((first + row, nth) for nth, _ in enumerate(find_words(text, word) if text else ()))
 
 
-def _span(table: pa.Table, at: int, nth: int, word: str) -> tuple[str, int, int]:
-    """The text of a row and the characters at which the word stands."""
+def _all_places(space: Space, by: str, word: str) -> Ints:
+    """The places of `_places`, (n, 2): of a frequent word a hundredth of the memory of pairs."""
+    return np.fromiter(chain.from_iterable(_places(space, by, word)), np.int64).reshape(-1, 2)
+
+
+def _spans(table: pa.Table, places: Ints, word: str) -> Iterator[tuple[str, int, int]]:
+    """For each place of the rows of a table its text, and the characters at which the word stands."""
+    known: tuple[int, str, list[Span]] = (-1, "", [])  # of the text looked at last: a word may stand there many times
+    for at, (row, nth) in enumerate(places.tolist()):
+        if nth < 0:
+            yield _span(table, at)
+            continue
+        if row != known[0]:
+            text = table.column(TEXT)[at].as_py() or word
+            check_texts_read([text])
+            known = row, text, find_words(text, word)
+        _, text, spans = known
+        yield (text, spans[nth].start, spans[nth].end) if nth < len(spans) else (text, 0, 0)
+
+
+def _span(table: pa.Table, at: int) -> tuple[str, int, int]:
+    """The text of a row that is a word, and the characters at which it stands."""
     names = table.column_names
-    said = table.column(WORD)[at].as_py() if nth < 0 else word
+    said = table.column(WORD)[at].as_py()
     text = (table.column(TEXT)[at].as_py() if TEXT in names else None) or said
-    if nth < 0 and {START, END} <= set(names):
+    check_texts_read([text])
+    if {START, END} <= set(names):
         start, end = table.column(START)[at].as_py(), table.column(END)[at].as_py()
         if isinstance(start, int) and isinstance(end, int) and text[start:end].casefold() == said.casefold():
             return text, start, end
     spans = find_words(text, said)
-    span = spans[max(nth, 0)] if len(spans) > max(nth, 0) else None
-    return (text, span.start, span.end) if span is not None else (text, 0, 0)
+    return (text, spans[0].start, spans[0].end) if spans else (text, 0, 0)
 
 
 def _labels(table: pa.Table, label: str) -> list[str]:

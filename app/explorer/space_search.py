@@ -13,6 +13,7 @@ from polysema.app.explorer.index_builds import build_turn
 from polysema.app.explorer.index_cache import kept_index
 from polysema.app.explorer.options import SearchOptions, first_rows
 from polysema.app.explorer.results import Neighbor
+from polysema.app.explorer.text_limits import check_texts_read
 from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Space
@@ -23,6 +24,7 @@ from polysema.indexes.filters import parse as parse_filter
 from polysema.indexes.index_spec import IndexSpec
 
 MAX_INDEXES = 4
+MAX_CONDITIONS = 4  # whose rows are remembered: many words may be looked up under one
 
 
 def condition_table(space: Space) -> pa.Table:
@@ -40,6 +42,7 @@ class SpaceSearch:
         self.space = space
         self._exact = SingleFlightCache(2)  # of the whole space, and of the first rows that were used last
         self._faiss = SingleFlightCache(MAX_INDEXES)
+        self._passing = SingleFlightCache(MAX_CONDITIONS)
 
     @property
     def name(self) -> str:
@@ -75,10 +78,15 @@ class SpaceSearch:
         """Which rows may be answers (n,); None where all may."""
         space, mask = self.space, None
         if options.where:
-            mask = parse_filter(options.where).mask_of(condition_table(space))
+            mask = self._passing.get(options.where, lambda: self._rows_that_pass(options.where))
         if (first := first_rows(options.restrict_vocab, len(space))) < len(space):
             within = np.arange(len(space)) < first
             mask = within if mask is None else mask & within
+        return mask
+
+    def _rows_that_pass(self, where: str) -> Mask:
+        mask = parse_filter(where).mask_of(condition_table(self.space))
+        mask.flags.writeable = False  # it is remembered
         return mask
 
     def named(self, hits: Hits, query: int = 0) -> tuple[Neighbor, ...]:
@@ -88,6 +96,7 @@ class SpaceSearch:
         texts = [""] * len(rows)
         if space.columns is not None and "text" in space.columns.column_names:
             texts = space.columns.column("text").take(pa.array(rows)).to_pylist()
+            check_texts_read(texts)
         found = zip(space.keys.take(rows), scores, rows, texts, strict=True)
         return tuple(
             Neighbor(rank, key, float(score), int(row), text) for rank, (key, score, row, text) in enumerate(found, 1)

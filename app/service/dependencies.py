@@ -17,6 +17,7 @@ from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.config.settings import Settings
 from polysema.app.explorer import Explorer, SingleFlightCache, WordSpace
 from polysema.app.explorer.index_builds import BuildLimits, limited_builds
+from polysema.app.explorer.text_limits import limited_texts
 from polysema.app.service.batching import Batcher
 from polysema.app.service.embeddings import (
     SLICE_TOKENS,
@@ -45,6 +46,7 @@ from polysema.indexes.collection import Collection
 from polysema.indexes.store.space_rows import SpaceRows
 
 T = TypeVar("T")
+MAX_LETTERS = 64_000_000  # of the texts beside the rows of an answer; each may take four bytes of memory
 MAX_BUILD_SECONDS = 600.0  # of an index that a request asks for
 UNBATCHED_TEXTS = 64  # inputs of one request that go through a model together where requests don't
 
@@ -88,7 +90,7 @@ class ServiceState:
         limits = BuildLimits(self.settings.max_index_bytes, MAX_BUILD_SECONDS, wait=False)
 
         def within_limits() -> T:
-            with limited_builds(limits):
+            with limited_builds(limits), limited_texts(MAX_LETTERS):
                 return ask()
 
         return await self.gate.run(within_limits)

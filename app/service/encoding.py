@@ -7,6 +7,7 @@ import binascii
 import io
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ import pydantic_core
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
-from polysema.app.explorer.serialization import json_tree, packed_array, to_json
+from polysema.app.explorer.serialization import LongList, TreeForm, json_tree, packed_array, to_json
 from polysema.app.service.errors import RefusedError
 from polysema.core.errors import UserError
 
@@ -28,6 +29,7 @@ BASE64 = "application/vnd.polysema.base64+json"
 ARROW = "application/vnd.apache.arrow.stream"
 FORMS = (JSON, BASE64, ARROW)
 BLOCK_NUMBERS = 1 << 16  # numbers of an array that are written together
+BLOCK_ROWS = 256  # items of a list that are written together
 PART_BYTES = 1 << 18  # bytes of a part of an answer that is sent while it is written
 Array: TypeAlias = "np.ndarray[Any, Any]"
 
@@ -115,22 +117,29 @@ def arrow(table: pa.Table, more: dict[str, Any]) -> Response:
 def answer(value: Any, status: int = 200, kind: str = JSON, without: Collection[str] = ()) -> Response:
     """An answer as JSON, its arrays in base64 where `kind` says so, `without` some of its optional fields.
 
-    One with a large array is written while it is sent, a block of numbers at a time: written at once it would take ten
-    times the array's memory, and keep every other request waiting.
+    A large one is written while it is sent, a block of numbers or of rows at a time: written at once it would take ten
+    times the memory, and keep every other request waiting.
     """
-    large = False
 
     def numbers(array: Array) -> object:
-        nonlocal large
         if array.size <= BLOCK_NUMBERS:
             return to_json(array)
-        large = True
+        tree.n_parts += 1
         return array
 
-    found = json_tree(value, packed_array if kind == BASE64 else numbers, without)
-    if large:
-        return StreamingResponse(joined(written(found)), status, media_type=kind)
-    return Response(dump(found), status, media_type=kind)
+    tree = TreeForm(packed_array if kind == BASE64 else numbers, BLOCK_ROWS)
+    found = json_tree(value, tree, without)
+    return sent(written(found), status, kind) if tree.n_parts else Response(dump(found), status, media_type=kind)
+
+
+def sent(parts: Iterable[bytes], status: int = 200, kind: str = JSON) -> Response:
+    """A JSON text of parts as a response: whole where it is short, else written while it is sent."""
+    joint = joined(parts)
+    first = next(joint, b"")
+    second = next(joint, None)
+    if second is None:
+        return Response(first, status, media_type=kind)
+    return StreamingResponse(chain((first, second), joint), status, media_type=kind)
 
 
 def dump(found: object) -> bytes:
@@ -142,21 +151,38 @@ def dump(found: object) -> bytes:
 
 
 def written(found: object) -> Iterator[bytes]:
-    """JSON types and arrays as the parts of a JSON text, none of which is long."""
+    """JSON types, arrays and long lists as the parts of a JSON text, none of which is long."""
     if isinstance(found, np.ndarray):
         yield from _array_parts(found)
+    elif isinstance(found, LongList):
+        yield from _list_parts(found)
     elif isinstance(found, dict):
         for number, (key, item) in enumerate(found.items()):
             yield (b"," if number else b"{") + dump(key) + b":"
             yield from written(item)
         yield b"}" if found else b"{}"
-    elif isinstance(found, list) and any(isinstance(one, (dict, list, np.ndarray)) for one in found):
+    elif isinstance(found, list) and any(isinstance(one, (dict, list, np.ndarray, LongList)) for one in found):
         for number, item in enumerate(found):
             yield b"," if number else b"["
             yield from written(item)
         yield b"]"
     else:
         yield dump(found)
+
+
+def _list_parts(found: LongList) -> Iterator[bytes]:
+    start = b"["
+    for items, has_parts in found.blocks():
+        if has_parts:
+            for item in items:
+                yield start
+                yield from written(item)
+                start = b","
+        else:
+            yield start
+            yield dump(items)[1:-1]
+            start = b","
+    yield b"]" if start == b"," else b"[]"
 
 
 def _array_parts(array: Array) -> Iterator[bytes]:

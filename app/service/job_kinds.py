@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from polysema.app.explorer import WordSpace
 from polysema.app.explorer.embedding import embedded
+from polysema.app.explorer.lazy_rows import TableRows
 from polysema.app.explorer.results.jobs import CompactAnswer, CorpusAnswer, EmbeddedAnswer, VerifyAnswer
 from polysema.app.explorer.results.map_answers import MapAnswer, MapSummary, MatchedAnswer, MatchedSummary
 from polysema.app.explorer.results.maps import MatchedMaps, SpaceMap
@@ -74,7 +75,7 @@ def map_answer(wanted: str, found: SpaceMap) -> Response:
     kept = pa.array(found.kept, from_pandas=True)  # NaN, where nothing was measured, is null
     table = _with_columns({"key": found.space.keys.array, "kept": kept}, found.space, ("position",))
     if wanted != form.ARROW:
-        return form.answer(MapAnswer.of(found, table.to_pylist()), kind=wanted)
+        return form.answer(MapAnswer.of(found, TableRows(table)), kind=wanted)
     more = to_json(MapAnswer.of(found, []), without=("rows", "positions", "dim"))
     return form.arrow(table.append_column("position", form.lists(np.asarray(found.map.positions, np.float32))), more)
 
@@ -142,7 +143,7 @@ def matched_answer(wanted: str, found: MatchedMaps) -> Response:
                 f"kept_{number}": pa.array(side.kept, from_pandas=True),  # NaN, where nothing was measured, is null
             }
         return form.arrow(_with_columns(own, found.a.space), to_json(MatchedSummary.of(found)))
-    rows = _with_columns(own, found.a.space).to_pylist()
+    rows = TableRows(_with_columns(own, found.a.space))
     return form.answer(MatchedAnswer.of(found, rows), kind=wanted)
 
 

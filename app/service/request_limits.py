@@ -8,6 +8,8 @@ from polysema.app.service.errors import MistakeError
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
 
+MAX_COSINES = 64_000_000  # four bytes each
+
 
 class RequestLimits:
     """Checks that raise a line with what was requested and what is allowed.
@@ -25,6 +27,11 @@ class RequestLimits:
             raise UserError(
                 f"{what} would be {count:,} numbers; an answer has at most {self._settings.max_numbers:,}: ask for less"
             )
+
+    def check_compared(self, count: int, what: str) -> None:
+        """Raise `UserError` for more cosines in memory at once than a request may have."""
+        if count > MAX_COSINES:
+            raise UserError(f"{what} takes {count:,} cosines at once; a request may take {MAX_COSINES:,}: ask for less")
 
     def check_k(self, k: int) -> int:
         """k back; raises `UserError` beyond the limit."""

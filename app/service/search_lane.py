@@ -12,6 +12,7 @@ import pydantic_core
 from starlette.responses import Response
 from starlette.types import Scope
 
+from polysema.app.explorer.lazy_rows import LazyRows
 from polysema.app.explorer.results.collection import SearchAnswer
 from polysema.app.service import encoding as form
 from polysema.app.service.bodies import UNCOUNTED_BYTES
@@ -110,6 +111,8 @@ class SearchLane:
 
 def _written(found: SearchAnswer) -> Response:
     """As `encoding.answer` writes it: rows of nothing but ids and scores without a look at each value."""
+    if any(isinstance(line, LazyRows) for line in found.answers):
+        return form.answer(found)
     first = next((line[0] for line in found.answers if line), {})
     if len(first) > len(PLAIN_ROW) or len(found.answers) > MAX_INLINE_ANSWERS:
         return form.answer(found)

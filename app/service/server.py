@@ -20,6 +20,7 @@ from polysema.app.config.settings import Settings
 from polysema.app.explorer import Explorer
 from polysema.app.service.app import create_app
 from polysema.app.service.log import set_up
+from polysema.app.service.pauses import shorten_pauses
 from polysema.app.service.processes import listening_socket
 from polysema.app.service.protocol import PatientProtocol
 from polysema.app.service.siblings import HOME, Place
@@ -35,6 +36,7 @@ def serve(explorer: Explorer, settings: Settings, first_line: str = "", place: P
     `grace` seconds. `place`: of several processes that are one service.
     """
     set_up()
+    shorten_pauses()
     log = logging.getLogger("polysema.service")
     made = server(explorer, settings, place)
     try:

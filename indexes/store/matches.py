@@ -55,6 +55,12 @@ class Matches(HtmlRepr):
         arrays = [pa.array(values) for values in own.values()]
         return pa.table([*arrays, *found.columns], names=[*own, *found.column_names])
 
+    def part(self, query: int, start: int, stop: int) -> "Matches":
+        """What was found for one query alone, from one place to before another."""
+        ids, places = [self.ids[query][start:stop]], slice(start, stop)
+        lines = (array[query : query + 1, places] for array in (self.segments, self.rows))
+        return Matches(ids, self.scores[query : query + 1, places], self.space, self.recall, self.view, *lines)
+
     def vectors(self) -> Floats:
         """The vector of each hit, (n_queries, k, dim); zeros where there are fewer than k."""
         there = self.rows >= 0

@@ -19,12 +19,21 @@ from polysema.app.service.arrow_bodies import read_table
 from polysema.app.service.bodies import JsonCounts, check_cost, count_json
 from polysema.app.service.errors import RefusedError
 from polysema.core.errors import UserError
+from tests.endurance import ENDURE
 from tests.service.conftest import free_port
+from tests.service.worst_requests import (
+    JOB,
+    MATCHED_JOB,
+    MODELS,
+    SENTENCE,
+    SPACES,
+    WORST,
+    make_collections,
+)
 
 MOST_MEMORY = 400  # MB over rest
 MOST_WAIT = 2.0  # seconds that another client may wait; half a second on a machine of its own
 BODY = 32 << 20  # bytes, the most that a body may have
-SENTENCE = "The bank of the river is near the bank of the town. "
 
 
 class Process:
@@ -34,12 +43,23 @@ class Process:
         self.pid, self.url = pid, url
         self.client = httpx.Client(base_url=url, timeout=120, trust_env=False)
 
+    def job(self, **body: object) -> str:
+        """The id of a job that is done."""
+        name = str(self.client.post("/v1/jobs", json=body).raise_for_status().json()["id"])
+        for _ in range(1200):
+            if (state := self.client.get(f"/v1/jobs/{name}").json()["state"]) == "done":
+                return name
+            assert state in ("queued", "running")
+            time.sleep(0.1)
+        raise AssertionError(f"{body} takes too long")
+
     def megabytes(self, name: str) -> float:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
 
-    def cost(self, method: str, path: str, body: bytes) -> tuple[int, int, float, float]:
+    def cost(self, method: str, path: str, body: bytes, accept: str = "*/*") -> tuple[int, int, float, float]:
         """The status and bytes of an answer, the memory over rest in MB, and the longest wait of another client."""
+        size = 0
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # the peak starts anew
         rest, waits, done = self.megabytes("VmRSS"), [0.0], threading.Event()
 
@@ -54,22 +74,27 @@ class Process:
         other = threading.Thread(target=others)
         other.start()
         try:
-            answer = self.client.request(method, path, content=body, headers={"content-type": "application/json"})
+            headers = {"content-type": "application/json", "accept": accept}
+            with self.client.stream(method, path, content=body, headers=headers) as answer:
+                self.first = b""
+                for part in answer.iter_raw():
+                    self.first = self.first or part[:200]
+                    size += len(part)
         finally:
             done.set()
             other.join()
-        return answer.status_code, len(answer.content), self.megabytes("VmHWM") - rest, max(waits)
+        return answer.status_code, size, self.megabytes("VmHWM") - rest, max(waits)
 
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     if not os.access("/proc/self/clear_refs", os.W_OK):
         pytest.skip("the peak of a process's memory can't be read here")
+    data = tmp_path_factory.mktemp("data")
+    make_collections(data)
     port = free_port()
     command = (sys.executable, "-m", "polysema.app", "serve", "--port", str(port))
-    started = subprocess.Popen(
-        [*command, "--data", str(tmp_path_factory.mktemp("data"))], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+    started = subprocess.Popen([*command, "--data", str(data)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
         made = Process(started.pid, f"http://127.0.0.1:{port}")
         for _ in range(600):
@@ -80,7 +105,10 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         # what is loaded once is no cost of a request
         made.client.post("/v1/attention", json={"model": "minilm-l6", "text": "a"})
         made.client.post("/v1/lens", json={"model": "minilm-l6", "text": "a [MASK]"})
-        made.client.post("/v1/neighbors", json={"words": ["bank"]})
+        for name in SPACES:
+            made.client.post("/v1/neighbors", json={"space": name, "words": ["bank"]})
+        for name in MODELS if ENDURE else MODELS[:1]:
+            made.client.post("/v1/surprisal", json={"model": name, "text": "a b", "target": "a"})
         yield made
     finally:
         started.terminate()
@@ -151,6 +179,31 @@ def test_the_largest_answers_are_written_while_they_are_sent(
     assert size > least
     assert memory < MOST_MEMORY
     assert wait < MOST_WAIT
+
+
+def test_every_route_has_a_worst_request(process: Process) -> None:
+    document = process.client.get("/openapi.json").json()
+    routes = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+    assert {one.route for one in WORST} == routes
+
+
+def test_no_request_within_the_limits_costs_more_than_is_said(process: Process) -> None:
+    """The worst of each route, which those of a second or two show here, and all of them in `make endure`."""
+    ids = {
+        JOB: process.job(kind="map", space="glove-6b-50d", method="pca", n=400_000 if ENDURE else 20_000),
+        MATCHED_JOB: process.job(kind="matched", a="minilm-l6@0", b="minilm-l6@6", n=None, method="pca"),
+    }
+    found = []
+    for one in WORST:
+        if one.endures and not ENDURE:
+            continue
+        path = one.path.replace(JOB, ids[JOB]).replace(MATCHED_JOB, ids[MATCHED_JOB])
+        status, size, memory, wait = process.cost(one.method, path, one.content, one.accept)
+        line = f"{one.route}: {status}, {size / 1e6:.1f} MB, {memory:.0f} MB of memory, {wait:.2f} s, {process.first!r}"
+        expected = (413, 422) if one.refused else (200, 201, 202, 503) if one.endures else (200, 201, 202)
+        if status not in expected or memory > MOST_MEMORY or wait > MOST_WAIT:
+            found.append(line)
+    assert not found, "\n".join(found)
 
 
 def test_counting_passes_over_what_stands_in_texts() -> None:

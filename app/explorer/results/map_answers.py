@@ -1,7 +1,8 @@
 """Maps as a service tells of them: with the rows that they are of, and in short."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 from polysema.app.explorer.results.maps import MatchedMaps, SpaceMap
 from polysema.app.explorer.serialization import json_form
@@ -61,7 +62,7 @@ class MapAnswer:
     dim: int
 
     @classmethod
-    def of(cls, found: SpaceMap, rows: list[dict[str, Any]]) -> "MapAnswer":
+    def of(cls, found: SpaceMap, rows: Sequence[dict[str, Any]]) -> "MapAnswer":
         """A map with what is to be said of each of its rows."""
         made, positions = found.map, found.map.positions
         return cls(
@@ -72,7 +73,7 @@ class MapAnswer:
             made.notes,
             found.distortion,
             found.space.origin,
-            tuple(rows),
+            cast("tuple[dict[str, Any], ...]", rows),
             positions,
             positions.shape[1],
         )
@@ -154,7 +155,7 @@ class MatchedAnswer:
     rows: tuple[dict[str, Any], ...]
 
     @classmethod
-    def of(cls, found: MatchedMaps, rows: list[dict[str, Any]]) -> "MatchedAnswer":
+    def of(cls, found: MatchedMaps, rows: Sequence[dict[str, Any]]) -> "MatchedAnswer":
         """Matched maps with the names and columns of their rows."""
         sides = tuple(
             MatchedSideAnswer(s.name, s.space.origin, s.baseline, s.left_out, s.positions, s.neighbors, s.kept)
@@ -162,7 +163,12 @@ class MatchedAnswer:
         )
         summary = MatchedSummary.of(found)
         said = {one.name: getattr(summary, one.name) for one in fields(summary)}
-        return cls(**said | {"sides": sides}, overlap=found.overlap, changed=found.changed, rows=tuple(rows))
+        return cls(
+            **said | {"sides": sides},
+            overlap=found.overlap,
+            changed=found.changed,
+            rows=cast("tuple[dict[str, Any], ...]", rows),
+        )
 
 
 @dataclass(frozen=True, slots=True)

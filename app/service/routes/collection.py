@@ -145,7 +145,9 @@ async def get(
     wanted = form.wanted(request)
 
     def ask() -> Response:
-        return form.rows_answer(wanted, rows_of(state.shelf.get(name).get(ids, space)))
+        current = state.shelf.get(name)
+        state.limits.check_numbers(len(ids) * current.view().card(space).dim, "these vectors")
+        return form.rows_answer(wanted, rows_of(current.get(ids, space)))
 
     return await state.work(ask)
 

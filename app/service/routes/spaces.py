@@ -30,7 +30,7 @@ from polysema.app.service.schemas.words import (
     SpacesResponse,
 )
 from polysema.core.errors import UserError
-from polysema.core.space.expression import Term
+from polysema.core.space.expression import Term, parse
 from polysema.core.space.lookup import Policy
 
 router = APIRouter(prefix="/v1", tags=["spaces"], route_class=CheckedRoute)
@@ -134,6 +134,9 @@ async def _analogy(request: AnalogyFields, pairs: tuple[tuple[str, str], ...], s
     def ask() -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, [request.expression, *(word for pair in pairs for word in pair)])
+        if request.evidence or request.method == "3cosmul":
+            n_words = len(parse(request.expression).terms)
+            state.limits.check_compared(n_words * len(current), f"a sum of {n_words:,} words, over all rows,")
         how = search_options(request)
         options = AnalogyOptions(
             pairs, policy, request.evidence, request.epsilon, how.restrict_vocab, how.where, how.index, how.recall
