@@ -105,7 +105,7 @@ def _draw(found: SpaceMap, drawing: Path) -> None:
 
 
 def _summary(found: SpaceMap, method: str, path: Path, k: int) -> str:
-    message = f"{len(found.space):,} points of {found.space.origin.source} by {method} are in {path}"
+    message = f"{len(found.space):,} points of {found.space.name} by {method} are in {path}"
     if (report := found.distortion) is not None:
         return message + (
             f"; trustworthiness {report.trustworthiness:.3f}, neighbors kept {report.preservation:.3f} of {report.k} "

@@ -56,7 +56,7 @@ def refusal(space: Space) -> str:
 def reader_of(space: Space) -> str:
     """What reads a text of the user's for a space: the model, or the words of the space itself."""
     if kind_of(space) == OF_WORDS:
-        return f"{space.origin.source}: a word, or a sum of its words such as king - man + woman"
+        return f"{space.name}: a word, or a sum of its words such as king - man + woman"
     return space.origin.card()
 
 

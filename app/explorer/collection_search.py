@@ -35,12 +35,6 @@ class CollectionSearch(SpaceSearch):
         self.max_build_bytes = MAX_BUILD_BYTES
         self._own = own_index(rows) if rows.card.metric is Metric.COSINE else None  # every verb compares by cosine
 
-    @property
-    def name(self) -> str:
-        """What the space is called to its user: the collection's name, and the space's where it has several."""
-        collection = self._rows.view.root.name
-        return collection if len(self._rows.view.manifest.spaces) == 1 else f"{collection}/{self._rows.name}"
-
     def exact(self, n_rows: int | None = None) -> ExactIndex:
         """The exact cosine index of the space, or of its first rows alone."""
         n = len(self.space)
@@ -67,7 +61,7 @@ class CollectionSearch(SpaceSearch):
         if self._rows.vectors.nbytes > self.max_build_bytes:
             there = f"; its own is {' and '.join(dict.fromkeys(map(str, self._own.specs)))}" if self._own else ""
             raise UserError(
-                f"{self.name} holds {len(self.space):,} x {self.space.dim}, too many to build an index "
+                f"{self.space.name} holds {len(self.space):,} x {self.space.dim}, too many to build an index "
                 f"of in memory{there}: leave the index out, or build it in the collection with `polysema collection "
                 f"compact FOLDER --index {options.index}`"
             )

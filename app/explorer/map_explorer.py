@@ -83,14 +83,13 @@ class MapExplorer:
             PolysemaError: There is no such method or column, the method doesn't take these options, or there are not
                 as many rows.
         """
-        opened = self._explorer.space(space, progress)
-        current = opened.space
+        current = self._explorer.space(space, progress).space
         rows = len(current) if n is None else n
         if not 1 <= rows <= len(current):
-            raise UserError(f"a map shows from 1 to {len(current):,} rows of {opened.search.name}; got {rows:,}")
+            raise UserError(f"a map shows from 1 to {len(current):,} rows of {current.name}; got {rows:,}")
         options = options or MapOptions()
         check_options(method, options)
-        check_target(current, options, opened.search.name)
+        check_target(current, options)
 
         def neighbors(wanted: int, search: Callable[[], Neighbors]) -> Neighbors:
             key = (current, rows, options.metric)
@@ -286,7 +285,7 @@ class MapExplorer:
         on.space.origin.require_same(space.origin)
         if len(space) < len(on.space) or space.dim != on.space.dim:
             raise IncompatibleError(
-                f"the map shows {len(on.space):,} rows of width {on.space.dim}, and {space.origin.source} has "
+                f"the map shows {len(on.space):,} rows of width {on.space.dim}, and {space.name} has "
                 f"{len(space):,} of width {space.dim}: make the map of it again"
             )
         n, own = len(on.space), at if isinstance(at, int) else None

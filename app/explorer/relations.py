@@ -39,7 +39,7 @@ def similarity(
     space, lookup = words.space, words.lookup
     a, b = lookup.matches(first, policy), lookup.matches(second, policy)
     if not a or not b:
-        raise UserError(f"each side needs a word of {space.origin.source}; got {', '.join((*first, *second))!r}")
+        raise UserError(f"each side needs a word of {space.name}; got {', '.join((*first, *second))!r}")
     value = cosine(mean_vector(space, a), mean_vector(space, b))
     rank = None
     if len(a) == len(b) == 1 and len(a[0].rows) == len(b[0].rows) == 1:
@@ -75,7 +75,7 @@ def odd_word(words: WordSpace, given: Sequence[str], policy: Policy | None) -> O
     space = words.space
     found = words.lookup.matches(given, policy)
     if len(found) < 2:
-        raise UserError(f"give at least two words of {space.origin.source}; got {', '.join(given)!r}")
+        raise UserError(f"give at least two words of {space.name}; got {', '.join(given)!r}")
     order, scores = odd_one_out(np.stack([f.vector for f in found]))
     ordered = tuple(WordCosine(found[place].word, float(scores[place])) for place in order)
     return OddAnswer(ordered, noted(space, found))
@@ -88,7 +88,7 @@ def axis_places(words: WordSpace, given: Sequence[str], axes: Sequence[str], pol
         raise UserError('give at least one axis, such as "poor -> rich"')
     found = words.lookup.matches(given, policy)
     if not found:
-        raise UserError(f"none of these words is in {space.origin.source}: {', '.join(given)}")
+        raise UserError(f"none of these words is in {space.name}: {', '.join(given)}")
     directions = [words.lookup.axis(axis, policy) for axis in axes]
     places = project(np.stack([f.vector for f in found]), [direction for direction, _ in directions])
     rows = tuple(WordCosines(f.word, tuple(map(float, row))) for f, row in zip(found, places, strict=True))
@@ -101,7 +101,7 @@ def association(words: WordSpace, given: Sequence[Sequence[str]], policy: Policy
     for each, found in zip(given, lists, strict=True):
         if len(found) < 2:
             raise UserError(
-                f"a list needs at least two words of {words.origin.source}; of {', '.join(each)!r} it has {len(found)}"
+                f"a list needs at least two words of {words.space.name}; of {', '.join(each)!r} it has {len(found)}"
             )
     one, two, near, far = (np.stack([f.vector for f in found]) for found in lists)
     made = weat(one, two, near, far)

@@ -49,8 +49,8 @@ class SpaceContexts:
     time, so that a collection of any size costs no more memory than its different words.
     """
 
-    def __init__(self, space: Space, name: str = ""):
-        self._space, self.name = space, name or space.origin.source
+    def __init__(self, space: Space):
+        self._space, self.name = space, space.name
         self._counts = SingleFlightCache(1)
         self._found = SingleFlightCache(4)
 

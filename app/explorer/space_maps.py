@@ -85,12 +85,12 @@ def project_space(
     return SpaceMap(shown, laid, knn, report, kept)
 
 
-def check_target(space: Space, options: MapOptions, name: str) -> None:
-    """Raise `UserError` for a column to supervise by that isn't in the space of that name."""
+def check_target(space: Space, options: MapOptions) -> None:
+    """Raise `UserError` for a column to supervise by that isn't in the space."""
     names = [] if space.columns is None else space.columns.column_names
     if options.target and options.target not in names:
         there = f"there are: {', '.join(names)}" if names else "it has no columns"
-        raise UserError(f"target {options.target!r:.80} is no column of {name}; {there}")
+        raise UserError(f"target {options.target!r:.80} is no column of {space.name}; {there}")
 
 
 def target_of(space: Space, options: MapOptions) -> MapTarget | None:

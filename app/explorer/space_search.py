@@ -44,12 +44,6 @@ class SpaceSearch:
         self._faiss = SingleFlightCache(MAX_INDEXES)
         self._passing = SingleFlightCache(MAX_CONDITIONS)
 
-    @property
-    def name(self) -> str:
-        """What the space is called to its user: where its vectors come from, with the layer."""
-        origin = self.space.origin
-        return origin.source if origin.layer is None else f"{origin.source}@{origin.layer}"
-
     def exact(self, n_rows: int | None = None) -> ExactIndex:
         """The exact cosine index of the space, or of its first rows alone."""
         first = None if n_rows is None or n_rows >= len(self.space.vectors) else n_rows

@@ -98,7 +98,7 @@ class WordRelations:
         total = sum(one.score for one in self._search.named(hits, 0))
         cosine = float(a.vector @ b.vector)
         if not total:
-            raise UserError(f"{first!r} has no neighbors in {self._space.origin.source}")
+            raise UserError(f"{first!r} has no neighbors in {self._space.name}")
         return RelativeSimilarityAnswer(a.word, b.word, cosine / total, cosine, k, noted(self._space, [a, b]))
 
     def word_movers_distance(
@@ -153,7 +153,7 @@ class WordRelations:
             there, left_out = there + known, left_out + missing
             used += [float(weight)] * len(known)
         if not there or not any(used):
-            raise UserError(f"a mean needs a word of {self._space.origin.source} with a weight; got {', '.join(given)}")
+            raise UserError(f"a mean needs a word of {self._space.name} with a weight; got {', '.join(given)}")
         rows = [one.vector if normalize or len(one.rows) != 1 else self._row(one) for one in there]
         size = np.float32(np.abs(used).sum())
         mean = (np.array(used, np.float32)[:, None] * np.stack(rows)).sum(0) / size
@@ -167,7 +167,7 @@ class WordRelations:
     def _matches(self, words: Sequence[str], policy: Policy | None) -> list[WordMatch]:
         found = self._lookup.matches(words, policy)
         if not found:
-            raise UserError(f"give a word of {self._space.origin.source}; got {', '.join(words)!r}")
+            raise UserError(f"give a word of {self._space.name}; got {', '.join(words)!r}")
         return found
 
     def _there(self, words: Sequence[str], policy: Policy | None) -> tuple[list[WordMatch], list[str]]:

@@ -46,8 +46,7 @@ class WordSpace:
         self.space = space
         self.lookup = WordLookup(explorer, space, transform)
         self.search = search or SpaceSearch(space)
-        self.relations = WordRelations(space, self.lookup, self.search)
-        self.contexts = SpaceContexts(space, self.search.name)
+        self.relations, self.contexts = WordRelations(space, self.lookup, self.search), SpaceContexts(space)
         self._explorer, self._transform = explorer, transform
         self._views, self._baseline = SingleFlightCache(MAX_VIEWS), SingleFlightCache(1)
 

@@ -159,7 +159,7 @@ def measure_analogies(
     else:
         scores = _of_questions(space, look, categories, protocol, n, progress)
     if not any(score.evaluated for score in scores):
-        raise UserError(f"none of the questions has all its words among the {n:,} words of {space.origin.source}")
+        raise UserError(f"none of the questions has all its words among the {n:,} words of {space.name}")
     groups = dict.fromkeys(category.group for category in categories if category.group)
     kinds = {category.name: category.group for category in categories}
     sums = [_sum(group, [s for s in scores if kinds[s.category] == group], protocol.method) for group in groups]

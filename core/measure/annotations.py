@@ -32,7 +32,7 @@ class LabeledWord:
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """Labelled words: the `texts`, each once, and for each row its `word`, its `label` and where it stands."""
+    """Labeled words: the `texts`, each once, and for each row its `word`, its `label` and where it stands."""
 
     texts: tuple[str, ...]
     words: tuple[str, ...]
@@ -71,7 +71,7 @@ def read_annotations(path: Path | str, label: str | None = None) -> Annotations:
 
 
 def annotations_of(rows: Sequence[LabeledWord]) -> Annotations:
-    """Labelled words as annotations, in the same order; each text is there once.
+    """Labeled words as annotations, in the same order; each text is there once.
 
     Raises:
         UserError: A word doesn't stand where its row says; the message names the row, from 1.

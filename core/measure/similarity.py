@@ -82,9 +82,7 @@ def measure_similarity(
     known = [(a, b, rating) for a, b, rating in known if a >= 0 and b >= 0]
     missing = tuple(word for word, row in rows.items() if row < 0)
     if len(known) < 2:
-        raise UserError(
-            f"{name}: {len(known)} of its {len(pairs)} pairs are in {space.origin.source}; at least 2 are needed"
-        )
+        raise UserError(f"{name}: {len(known)} of its {len(pairs)} pairs are in {space.name}; at least 2 are needed")
     first, second = (
         unit(np.asarray(space.vectors[np.array(side, np.int64)])) for side in list(zip(*known, strict=True))[:2]
     )

@@ -104,7 +104,7 @@ def target(space: Space, expression: Expression, found: Sequence[WordMatch] | No
         found = [resolver(space)(term) for term in expression.terms]
     kept = [(f.vector, t.weight) for f, t in zip(found, expression.terms, strict=True) if f.how != LEFT_OUT_NOTE]
     if not kept:
-        raise UserError(f"{expression}: none of its words is in {space.origin.source}")
+        raise UserError(f"{expression}: none of its words is in {space.name}")
     weights = np.array([weight for _, weight in kept], np.float32)
     vector = weights @ np.stack([one for one, _ in kept])  # (terms,) @ (terms, dim) -> (dim,)
     if not np.linalg.norm(vector) > 1e-6:

@@ -97,4 +97,4 @@ def _spot_in_texts(space: Space, text: str, most: int) -> LabelMatch:
             return LabelMatch(rows[:most].astype(np.int64), len(rows), exactly=False, in_text=True)
     if WORD in space.columns.column_names:
         raise space.unknown(text)
-    raise UserError(f"none of the {len(space):,} texts of {space.origin.source} holds {text!r}")
+    raise UserError(f"none of the {len(space):,} texts of {space.name} holds {text!r}")

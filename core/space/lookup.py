@@ -116,7 +116,7 @@ def look_up(space: Space, word: str, policy: Policy) -> WordMatch:
             return mean
     made = space.subwords(word) if row < 0 and space.subwords is not None else None
     if made is not None:
-        made_note = (f"{word!r} is not among the words of {space.origin.source}: its vector is made of its n-grams",)
+        made_note = (f"{word!r} is not among the words of {space.name}: its vector is made of its n-grams",)
         return WordMatch(word, word, np.empty(0, np.int64), unit(made[None])[0], "made of its n-grams", made_note)
     if row < 0:
         if policy.unknown is UnknownPolicy.SKIP:
@@ -129,7 +129,9 @@ def look_up(space: Space, word: str, policy: Policy) -> WordMatch:
     if space.origin.layer is None:
         return WordMatch(word, name, np.array([row]), unit(np.asarray(space.vectors[row])[None])[0], how, notes)
     rows = space.keys.all_rows(name)
-    return WordMatch(word, name, rows, _mean(space, rows), f"mean of its {len(rows):,} occurrences", notes)
+    if len(rows) > 1:
+        how = f"mean of its {len(rows):,} occurrences"
+    return WordMatch(word, name, rows, _mean(space, rows), how, notes)
 
 
 def look_up_each(space: Space, words: Sequence[str], policy: Policy) -> list[WordMatch]:

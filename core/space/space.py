@@ -31,6 +31,7 @@ class Space(HtmlRepr):
         origin: Where the vectors come from.
         columns: A table with one row a vector (word, text_id, start, end, layer, …), or None.
         subwords: Makes the vector of a word that has no row, of its letters; None where nothing does.
+        label: What it was opened as, such as a collection's name; empty where its source says it.
 
     Raises:
         IncompatibleError: The parts don't have the same number of rows.
@@ -48,6 +49,7 @@ class Space(HtmlRepr):
     origin: Origin
     columns: "pa.Table | None" = None
     subwords: "Callable[[str], Floats | None] | None" = None
+    label: str = ""
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or self.vectors.dtype != np.float32:
@@ -100,6 +102,12 @@ class Space(HtmlRepr):
         if not (finite := np.isfinite(array).all(axis=1)).all():
             raise UserError(f"vectors must be finite; row {int(np.flatnonzero(~finite)[0])} holds NaN or Inf")
         return cls(Keys(names), array, Origin(source), columns)
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its label, otherwise where its vectors come from, with the layer of hidden states."""
+        layer = "" if self.origin.layer is None else f"@{self.origin.layer}"
+        return self.label or f"{self.origin.source}{layer}"
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -179,9 +187,16 @@ class Space(HtmlRepr):
         """
         suggestions = self.keys.nearest_spellings(word)
         shown = word if len(word) <= 60 else word[:57] + "…"
+        if self.columns is not None and {"word", "start"} <= set(self.columns.column_names) and len(self):
+            return UnknownWordError(
+                f"{shown!r} is not among the {len(self):,} ids of {self.name}, such as {self.keys[0]!r}: its rows are "
+                "words in texts, which `polysema contexts` and the page Contexts find",
+                word,
+                suggestions,
+            )
         hint = f"; nearest spellings: {', '.join(suggestions)}" if suggestions else ""
         return UnknownWordError(
-            f"{shown!r} is not among the {len(self):,} words of {self.origin.source}{hint}", word, suggestions
+            f"{shown!r} is not among the {len(self):,} words of {self.name}{hint}", word, suggestions
         )
 
     def vector(self, word: str) -> Floats:

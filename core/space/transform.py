@@ -18,7 +18,7 @@ MAPPED_BYTES = 64 << 20
 LEAST_VARIANCE = 1e-6  # of the largest: a direction without spread is left out, not blown up
 
 NAMES = ("raw", "centered", "all-but-the-top", "whitened")
-EARLIER_NAMES = {"centred": "centered"}
+EARLIER_NAMES = {"centered": "centered"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +87,7 @@ def fit(space: Space, name: str) -> Transform:
         if kind == "whitened":
             wide = variances > LEAST_VARIANCE * variances[-1]
             if not wide.any() or variances[-1] <= 0:
-                raise UserError(f"{space.origin.source} can't be whitened: its vectors are all the same")
+                raise UserError(f"{space.name} can't be whitened: its vectors are all the same")
             matrix = (axes[:, wide] / np.sqrt(variances[wide])) @ axes[:, wide].T
         else:
             top = int(count) if count else max(1, round(space.dim / 100))
@@ -101,7 +101,7 @@ def fit(space: Space, name: str) -> Transform:
 def without(directions: Floats, name: str) -> Transform:
     """The transform that takes directions, (m, dim), out of every vector: what is left is orthogonal to all of them.
 
-    This is the neutralising step of Bolukbasi et al. (2016), for every word.
+    This is the neutralizing step of Bolukbasi et al. (2016), for every word.
     """
     directions = np.atleast_2d(np.asarray(directions, np.float64))
     basis, spread, _ = np.linalg.svd(directions.T, full_matrices=False)

@@ -13,7 +13,7 @@ from polysema.core.space.space import Floats, Ints, Keys, Space
 from polysema.indexes.base import Mask
 from polysema.indexes.filters import Filter
 from polysema.indexes.store.segment import Segment
-from polysema.indexes.store.view import UNKNOWN_ORIGIN, CollectionView
+from polysema.indexes.store.view import UNKNOWN_ORIGIN, CollectionView, space_label
 from polysema.indexes.streamed import RESIDENT_BYTES
 
 MAX_DECODED = 2  # small segments whose vectors are decoded and remembered
@@ -215,4 +215,5 @@ class SpaceRows:
             return self.view.space(self.name)
         columns = as_type("pa.Table", SpaceColumns(self)) if self.view.manifest.columns.names else None
         vectors = as_type("Floats", self.vectors)
-        return Space(self.keys, vectors, self.card.origin or UNKNOWN_ORIGIN, columns)
+        label = space_label(self.view, self.name)
+        return Space(self.keys, vectors, self.card.origin or UNKNOWN_ORIGIN, columns, label=label)

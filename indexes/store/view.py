@@ -165,12 +165,12 @@ class CollectionView:
         if not len(rows):
             if where is not None:
                 raise UserError(f"no row of {name} passes")
-            return Space(Keys([]), np.empty((0, card.dim), np.float32), origin)
+            return Space(Keys([]), np.empty((0, card.dim), np.float32), origin, label=space_label(self, name))
         table = self.table(name, places, rows)
         rest = table.drop_columns(["id"])
-        return Space(
-            Keys(table.column("id")), self.vectors(name, places, rows), origin, rest if rest.num_columns else None
-        )
+        columns = rest if rest.num_columns else None
+        vectors = self.vectors(name, places, rows)
+        return Space(Keys(table.column("id")), vectors, origin, columns, label=space_label(self, name))
 
     def batches(self, space: str | None, where: "str | Filter | None" = None) -> Iterator[Batch]:
         """The rows of a space, or those that pass, some thousands at a time."""
@@ -195,6 +195,11 @@ class CollectionView:
         origin = self.manifest.spaces[name].origin or UNKNOWN_ORIGIN
         rest = self.table(name, places, rows).drop_columns(["id"])
         return Space(Keys(ids), self.vectors(name, places, rows), origin, rest if rest.num_columns else None)
+
+
+def space_label(view: CollectionView, name: str) -> str:
+    """What messages call a space of a collection: the collection, and the space where it has several."""
+    return view.root.name + (f"/{name}" if len(view.manifest.spaces) > 1 else "")
 
 
 def index_of(array: pa.Array, values: pa.Array) -> Ints:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from polysema import Collection, Explorer
 from polysema.app.explorer import AnalogyOptions, SearchOptions, WordSpace
-from polysema.core.errors import UserError
+from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.space import Origin
 from polysema.indexes.store.space_rows import SpaceRows
 from polysema.indexes.streamed import StreamedIndex
 from tests.endurance import ENDURE
@@ -59,6 +61,20 @@ def test_a_space_of_a_collection_is_the_space_read_whole(words: WordSpace, whole
     taken = words.space.take([3046, 1, 2995])
     assert taken.columns == whole.space.take([3046, 1, 2995]).columns
     assert words.baseline == whole.baseline
+
+
+def test_messages_name_the_collection_and_say_what_its_rows_are(tmp_path: Path) -> None:
+    made = Collection.create(tmp_path / "mine")
+    columns = {"word": ["bank", "swan", "bank"], "start": [4, 0, 2], "end": [8, 4, 6]}
+    made.add(
+        ["s1:4-8", "s1:0-4", "s2:2-6"], np.eye(3, 4, dtype=np.float32), columns, origin=Origin("minilm-l6", layer=6)
+    )
+    opened = Explorer(collections=tmp_path).space("mine")
+    said = "'bank' is not among the 3 ids of mine, such as 's1:4-8': its rows are words in texts, which `polysema cont"
+    for space in (opened, Explorer().space(made.space())):
+        with pytest.raises(UnknownWordError, match=re.escape(said)):
+            space.neighbors("bank")
+    assert opened.neighbors("s1:4-8", 1).how == "as written"
 
 
 @pytest.mark.parametrize("method", ["3cosadd", "3cosmul", "pairdirection", "only-b", "ignore-a", "3cosavg", "lrcos"])

@@ -89,7 +89,7 @@ def contextuality(models: Sequence[str]) -> Measurement | None:
 
 
 def labels(kind: str, models: Sequence[str]) -> Measurement | None:
-    """Senses, or a linear probe, of labelled words."""
+    """Senses, or a linear probe, of labeled words."""
     given = inputs.own_file(
         kind,
         "Words with their labels, as CSV",

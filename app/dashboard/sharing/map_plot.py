@@ -58,7 +58,7 @@ def map_plot(found: SpaceMap, areas: Regions | None, color: str = "", height: in
     n = len(space)
     return whole_plot(
         points,
-        alt=f"Map of {n:,} rows of {space.origin.source} by {found.map.method}",
+        alt=f"Map of {n:,} rows of {space.name} by {found.map.method}",
         marks=PlotMarks(
             areas=area_labels(areas),
             label_rows=() if areas is not None and len(areas.names) else range(min(n, MAX_NAMED_POINTS)),

@@ -48,7 +48,7 @@ class LayerAccuracy:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LabelReport(AnswerTable[LayerAccuracy]):
-    """Accuracies over `n_rows` labelled rows, beside that of the most frequent answer alone."""
+    """Accuracies over `n_rows` labeled rows, beside that of the most frequent answer alone."""
 
     ROWS: ClassVar[str] = "rows"
 

@@ -38,7 +38,7 @@ class LabeledWordFields(RequestModel):
 
 
 class LabelsRequest(RequestModel):
-    """Labelled words, and the models that read them."""
+    """Labeled words, and the models that read them."""
 
     rows: list[LabeledWordFields] = Field(min_length=1, max_length=MAX_ROWS)
     models: Models = Field(default=[DEFAULT_MODEL])

@@ -90,7 +90,8 @@ class SampledRows:
         if self.n < self.total:
             origin = replace(origin, notes=(*origin.notes, f"a sample of {self.n:,} of {self.total:,} rows on Milvus"))
         columns = cast("pa.Table", SampledColumns(self)) if len(self.view.entry.columns) else None
-        return Space(SampledKeys(self), cast("Floats", SampledVectors(self)), origin, columns)
+        label = str(self.collection.address)
+        return Space(SampledKeys(self), cast("Floats", SampledVectors(self)), origin, columns, label=label)
 
 
 class SampledKeys(Keys):
