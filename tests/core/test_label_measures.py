@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.measure.annotations import read_annotations, read_context_pairs
 from polysema.core.measure.contextuality import contextuality, explained_variance
 from polysema.core.measure.probing import probe
+from polysema.core.measure.senses import load_senses
 from polysema.core.measure.word_in_context import threshold_accuracy
 from polysema.core.model.hidden_batch import HiddenBatch
 from polysema.core.model.tokens import Occurrence, Span
@@ -43,6 +45,29 @@ def test_the_first_words_are_left_out_where_they_are_outliers() -> None:
     assert without.self_similarity == pytest.approx(0, abs=0.05)
     with pytest.raises(UserError, match="no word stands in 41 of the 40 texts"):
         contextuality(hidden, min_contexts=41)
+
+
+def test_trained_models_have_the_published_shape(explorer: Explorer) -> None:
+    """Ethayarajh 2019: up to the layer before the last anisotropy grows, and what self-similarity is left beside it
+    falls; in a model trained on whole texts the last layer is spread out again.
+    """
+    texts = list(load_senses().texts)[:50]
+    rows = explorer.measures.contextuality(texts, ["minilm-l6", "gpt-tiny-en"], 5).rows
+    encoder, decoder = (
+        [one for one in rows if (one.model, one.first_words) == which]
+        for which in (("minilm-l6", "with"), ("gpt-tiny-en", "without"))
+    )
+    for layers in (encoder[:-1], decoder):
+        anisotropy = [one.anisotropy for one in layers]
+        assert anisotropy == sorted(anisotropy)
+        assert anisotropy[-1] > 3 * anisotropy[0]
+        left = [one.adjusted_self_similarity for one in layers]
+        assert left[0] == max(left)
+        assert left[0] - min(left) > 0.25
+        assert layers[0].self_similarity == max(one.self_similarity for one in layers)
+        assert layers[0].adjusted_explained == max(one.adjusted_explained for one in layers)
+    assert encoder[-1].anisotropy < 0.5 * encoder[-2].anisotropy
+    assert encoder[-1].self_similarity == min(one.self_similarity for one in encoder)
 
 
 def test_the_variance_along_one_direction_is_explained() -> None:
