@@ -4,6 +4,9 @@ import os
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
+
+WAITING_PROCESS = "gw2"
 
 LONGEST = (
     "tests/browser",
@@ -32,8 +35,23 @@ TOGETHER = (
 )
 
 
+WAITING = ("tests/engines", "tests/app/test_distributed.py")
+"""Whose tests wait for servers most of the time: with three processes they have one of their own, and the others the
+cores."""
+
+
 class FolderScheduling(LoadFileScheduling):
-    """A file goes to one process, and so do all files of a folder of `TOGETHER`."""
+    """A file goes to one process, and so do all files of a folder of `TOGETHER`; the third process takes `WAITING`."""
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        waits = node.gateway.id == WAITING_PROCESS
+        units = [scope for scope in self.workqueue if scope.startswith(WAITING) == waits]
+        if waits and not units:
+            node.shutdown()
+            return
+        if units:
+            self.workqueue.move_to_end(units[0], last=False)
+        super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
         return next((folder for folder in TOGETHER if nodeid.startswith(f"{folder}/")), super()._split_scope(nodeid))
