@@ -90,11 +90,7 @@ class StaticTextExplorer(ModelExplorer):
         else:
             unseen = ()
             places = [occurrence_at(text, number, word, how.nth, how.span) for number, text in enumerate(given)]
-        vectors = (
-            self.table.encode([place.word for place in places])[None]
-            if places
-            else np.empty((1, 0, self.table.table.shape[1]))
-        )
+        vectors: Floats = self.table.encode([place.word for place in places])[None]
         origin = replace(self.table.origin, pooling="mean of the word")
         return occurrence_rows(HiddenBatch(tuple(places), (0,), vectors, origin, unseen=unseen))
 

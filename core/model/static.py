@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.catalog import ModelLocation
+from polysema.core.model.gguf import converted, is_gguf
 from polysema.core.model.lora import read_adapter
 from polysema.core.model.model_folder import check_folder, files_hash, is_adapter, read_json
 from polysema.core.model.tokenizer import TOKENIZER_FILE, check_vocabulary, read_tokenizer
@@ -43,6 +44,8 @@ def input_table(found: ModelLocation) -> Space:
     """
     if found.path is None:
         raise UserError(f"the table of a hub model is read from its folder; give the folder of {found.name}")
+    if is_gguf(found.path):
+        return input_table(replace(found, path=converted(found.path)))
     if is_adapter(found.path):  # LoRA leaves the table as the base model has it
         base = read_adapter(found.path).base
         space = input_table(base)

@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,6 +87,60 @@ def test_what_is_wrong_with_an_adapter_is_told(
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(UnavailableError, match=r"is a LoRA adapter of .*pip install 'polysema\[lora\]'"):
         load_model(str(adapter), "cpu", "torch")
+
+
+def write_gguf(path: Path) -> "np.ndarray[Any, np.dtype[np.float32]]":
+    """A Llama of two layers whose tokens are single letters and some words; returns its table."""
+    from gguf import GGUFWriter
+
+    dim, hidden = 16, 32
+    merges = ["Ġ t", "h e", "Ġt he", "Ġ r", "i v", "e r", "Ġr iv", "Ġriv er"]
+    tokens = ["<|endoftext|>", *map(chr, range(33, 127)), "Ġ", *(merge.replace(" ", "") for merge in merges)]
+    writer = GGUFWriter(path, "llama")
+    writer.add_context_length(64)
+    writer.add_embedding_length(dim)
+    writer.add_block_count(2)
+    writer.add_feed_forward_length(hidden)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(4)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(tokens)
+    writer.add_token_merges(merges)
+    writer.add_token_types([3] + [1] * (len(tokens) - 1))
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(0)
+    shapes = {"token_embd": (len(tokens), dim), "output_norm": (dim,), "output": (len(tokens), dim)}
+    for layer in range(2):
+        sizes = {"attn_norm": (dim,), "ffn_norm": (dim,), "attn_q": (dim, dim), "attn_output": (dim, dim)}
+        sizes |= {"attn_k": (8, dim), "attn_v": (8, dim), "ffn_gate": (hidden, dim), "ffn_up": (hidden, dim)}
+        shapes |= {f"blk.{layer}.{name}": size for name, size in (sizes | {"ffn_down": (dim, hidden)}).items()}
+    random = np.random.default_rng(0)
+    tensors = {name: random.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes.items()}
+    for name, tensor in tensors.items():
+        writer.add_tensor(f"{name}.weight", tensor)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return tensors["token_embd"]
+
+
+def test_a_gguf_file_of_ones_own_is_a_model_and_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path / "home"))
+    path = tmp_path / "tiny.gguf"
+    table = write_gguf(path)
+    explorer = Explorer("cpu", models={"mine": str(path)})
+    for name in ("mine", str(path)):
+        space = explorer.space(name).space
+        np.testing.assert_array_equal(space.vectors, table)
+        assert space.origin.source == name
+        assert list(space.keys)[-1] == "river"
+        (state,) = explorer.model(name).embed([" river"], [0], unit="tokens").vectors
+        np.testing.assert_array_equal(state, space.vector("river"))
+    assert explorer.model("mine").lens(" the river").steps[-1][0] == 2
 
 
 def test_a_gguf_file_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
