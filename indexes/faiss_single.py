@@ -1,9 +1,14 @@
-"""One query of a graph at a time: the answer of `FaissIndex.search` without what many queries or a filter need."""
+"""One query of a graph at a time: the answer of `FaissIndex.search` without what many queries or a filter need.
+
+A walk through a graph leaves nothing else in the processor's caches, so that each function of NumPy, however small its
+array, takes ten times its time after it: as few as can be are called here, and short lists are Python's.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, sqrt
+from operator import gt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,30 +48,32 @@ class SingleQuery:
         if setting is None:
             return None
         parameters = searcher.parameters(setting.deeper(k / 100), k, None)
-        numbered = searcher.row_of if len(searcher.held_out) else None
+        numbered = searcher.row_of.astype(np.int64) if len(searcher.held_out) else None
         dim = int(searcher.vectors.shape[1])
         return cls(searcher, k, expected, parameters, searcher.metric, dim, swig_ptr, numbered)
 
-    def search(self, query: Floats) -> tuple[Ints, Floats] | None:
-        """Rows and scores, (1, k) each, of a query (1, dim); None for one that has something to be said of, or fewer
-        answers.
+    def search(self, query: Floats) -> tuple[Ints, Floats, list[int]] | None:
+        """Rows and scores, (1, k) each, of a query (1, dim), and the rows as a list; None for a query with fewer
+        answers, or of which something is to be said.
         """
-        if self.metric is Metric.COSINE:
-            length = np.sqrt(np.einsum("qd,qd->q", query, query))
-            if not 0 < length[0] < inf:  # zeros, NaN, Inf, or numbers whose squares are no float32
-                return None
-            query = query / length[:, None]
-        elif not np.isfinite(query).all():
+        squares = np.einsum("qd,qd->q", query, query).item()
+        if not squares < inf:  # NaN, Inf, or numbers whose squares are no float32
             return None
+        if self.metric is Metric.COSINE:
+            if not squares:
+                return None
+            query = query / sqrt(squares)  # as float32, which the root of a float64 is rounded to
         scores, ids = np.empty((1, self.k), np.float32), np.empty((1, self.k), np.int64)
         pointer = self.swig_ptr
         self.searcher.faiss.search_c(1, pointer(query), self.k, pointer(scores), pointer(ids), self.parameters)
-        if ids[0, -1] < 0:
+        if ids.item(-1) < 0:
             return None
-        rows = ids if self.numbered is None else self.numbered[ids].astype(np.int64)
+        if self.numbered is not None:
+            ids = self.numbered.take(ids)
         if self.metric is Metric.EUCLIDEAN:
             scores = -np.sqrt(np.maximum(scores, 0))
-        if not (scores[0, 1:] < scores[0, :-1]).all():
-            order = np.lexsort((rows[0], -scores[0]))
-            rows, scores = rows[:, order], scores[:, order]
-        return rows, scores
+        (best,) = scores.tolist()
+        if not all(map(gt, best, best[1:])):
+            order = np.lexsort((ids[0], -scores[0]))
+            ids, scores = ids[:, order], scores[:, order]
+        return ids, scores, ids.tolist()[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ class CheckedRequest(Request):
     async def json(self) -> object:
         """The body as Python values; raises `json.JSONDecodeError`."""
         if not hasattr(self, "_json"):
-            self._json = parse(await self.body())
+            body = await self.body()
+            self._json = parse(body) if len(body) <= UNCOUNTED_BYTES else await asyncio.to_thread(parse, body)
         return self._json
 
 
@@ -93,7 +95,9 @@ class CheckedRoute(APIRoute):
         async def answer(request: Request) -> Response:
             checked = CheckedRequest(request.scope, request.receive)
             if "json" in request.headers.get("content-type", ""):
-                check_cost(await checked.body(), request.app.state.polysema.settings.max_parsed)
+                body, most = await checked.body(), request.app.state.polysema.settings.max_parsed
+                if len(body) > UNCOUNTED_BYTES:  # other requests have their turn meanwhile
+                    await asyncio.to_thread(check_cost, body, most)
             return await handler(checked)
 
         return answer

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from polysema.core.space.keys import Keys
 from polysema.core.space.space import Ints
 from polysema.indexes.store.matches import Matches
 from polysema.indexes.store.segment_search import is_small
@@ -30,7 +29,8 @@ class SingleSearch:
     space: str
     query: SingleQuery
     recall: float | None
-    keys: Keys
+    starts: memoryview
+    data: memoryview
     places: Ints
 
     def search(self, given: npt.ArrayLike) -> Matches | None:
@@ -41,8 +41,10 @@ class SingleSearch:
         found = self.query.search(np.ascontiguousarray(queries, np.float32))
         if found is None:
             return None
-        rows, scores = found
-        return Matches([self.keys.take(rows[0])], scores, self.space, self.recall, self.view, self.places.copy(), rows)
+        rows, scores, listed = found
+        starts, data = self.starts, self.data
+        names = [str(data[starts[row] : starts[row + 1]], "utf-8") for row in listed]
+        return Matches([names], scores, self.space, self.recall, self.view, self.places.copy(), rows)
 
 
 def search_alone(
@@ -98,4 +100,5 @@ def _made(view: CollectionView, k: int, space: str | None, recall: float | None)
         return None
     n = segment.n_live
     expected = None if query.recall is None else query.recall * n / n  # as several segments are weighed
-    return SingleSearch(view, name, query, expected, segment.stored.table.keys, np.zeros((1, k), np.int64))
+    starts, data = segment.stored.table.keys.text
+    return SingleSearch(view, name, query, expected, memoryview(starts), data, np.zeros((1, k), np.int64))
