@@ -87,6 +87,6 @@ def _values(space: Space, inside: np.typing.NDArray[np.bool_]) -> tuple[ValueSha
             share, other = float((has & inside).sum()) / n, float((has & ~inside).sum()) / rest
             if share >= MIN_SHARE and share > other:
                 value = bar.label if chart.kind in ("category", "boolean") else bar.condition
-                found.append(ValueShare(chart.column, value, share, other))
+                found.append(ValueShare(chart.column, value, share, other, bar.condition))
     found.sort(key=lambda one: -_weight(one.share, one.rest))
     return tuple(found[:MAX_VALUES])

@@ -350,7 +350,10 @@ def test_contexts_colored_by_the_clusters_of_the_vectors() -> None:
     found = widgets.explorer().model("minilm-l6").senses.clusters("bank", 6)
     assert f"**{len(found.clusters)} groups**" in message
     assert f"adjusted Rand index **{found.adjusted_rand:.2f}**" in message
-    assert sum("such as" in m.value for m in app.markdown) == len(found.clusters)
+    examples = [button for button in app.button if button.key and button.key.startswith("clusters_")]
+    assert ["such as" in button.label for button in examples] == [True] * len(found.clusters)
+    examples[1].click().run()
+    assert app.session_state["contexts_focus"][1] == found.texts[found.clusters[1].central]
     annotated = int((found.assigned >= 0).sum())
     counted = f"{annotated} of {len(found.assigned)} occurrences in {len({one.name for one in found.clusters})} senses"
     assert counted in [one.value for one in app.caption]

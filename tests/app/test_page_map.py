@@ -16,6 +16,7 @@ from polysema.app.config.loading import load_settings
 from polysema.app.dashboard import permalink, point_colors, widgets
 from polysema.app.dashboard.components.point_store import store
 from polysema.app.dashboard.map.condition import example_of
+from polysema.app.dashboard.map.inspector import chosen_row
 from polysema.app.dashboard.map.selection_panel import word_of
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.column_charts import brushed
@@ -577,6 +578,11 @@ def test_what_is_typical_of_some_rows() -> None:
         maps.typical(space, [5, 200])
 
 
+def test_a_row_of_the_table_is_a_row_of_the_map() -> None:
+    rows = np.array([4, 9, 17])
+    assert [chosen_row(chosen, rows) for chosen in ([1], [], [3], [2])] == [9, None, None, 17]
+
+
 def test_a_selection_is_named_saved_and_compared(collection: Collection) -> None:
     space = shop(40)
     columns = {name: space.columns.column(name) for name in ("kind", "text")} if space.columns is not None else {}
@@ -586,7 +592,14 @@ def test_a_selection_is_named_saved_and_compared(collection: Collection) -> None
     click(app, *range(3, 40, 4), by="lasso", n=40)
     ask(app, "typical")
     assert any("**10 of 40 rows beside the rest**" in m.value for m in app.markdown)
-    assert any(frame.value["word"].tolist()[:2] == ["black", "pan"] for frame in app.dataframe if "word" in frame.value)
+    words = [button for button in app.button if button.key and button.key.startswith("map_typical_words_")]
+    assert [re.findall(r"\*\*(.*?)\*\*", button.label)[0] for button in words[:2]] == ["black", "pan"]
+    settle(words[1].click().run())
+    assert app.session_state["map_find"] == "pan"
+    settle(app.button(key="map_typical_values_0").click().run())
+    assert app.session_state["map_where"] == "kind = 'pan'"
+    app.session_state["map_where"] = ""
+    ask(app, "typical")
     app.text_input(key="map_tag").set_value("pans")
     next(b for b in app.button if b.label == "Name it").click().run()
     settle(app)

@@ -98,7 +98,7 @@ def answers(query: Controls, own: tuple[str, ...], found: WordMap, layer: int) -
     with right:
         curves(found, layer)
         if clustered is not None:
-            agreement(clustered, layer)
+            agreement(found, clustered, layer)
     permalink.keep(
         "contexts",
         {"widget:own": st.session_state.get("own", ""), "selected": permalink.pack(selected.rows)}

@@ -57,8 +57,10 @@ def curves(found: WordMap, layer: int) -> None:
     widgets.say(f"{said}; two words at random have {found.baselines[place]:.2f}.")
 
 
-def agreement(clustered: SenseClusters, layer: int) -> None:
-    """The clusters with their most typical sentence, and how well they agree with the marked senses."""
+def agreement(found: WordMap, clustered: SenseClusters, layer: int) -> None:
+    """The clusters with their most typical sentence, which is looked at by a click, and how well they agree with the
+    marked senses.
+    """
     said = (
         f"At layer {layer} the vectors form **{len(clustered.clusters)} groups** by themselves; "
         f"{int((clustered.assigned < 0).sum())} of {len(clustered.assigned)} occurrences lie in none."
@@ -69,16 +71,22 @@ def agreement(clustered: SenseClusters, layer: int) -> None:
             f"**{clustered.v_measure:.2f}** (0 by chance, 1 the same)."
         )
     widgets.say(said)
-    rows = []
+    places = {(text, start): row for row, (text, (start, _)) in enumerate(zip(found.texts, found.spans, strict=True))}
+
+    def choose(row: object) -> None:
+        if isinstance(row, int):
+            look_at(found, row)
+
+    listed, rows = [], []
     for number, cluster in enumerate(clustered.clusters, 1):
         example = clustered.texts[cluster.central]
-        widgets.say(
-            f"{number}: **{widgets.plain(cluster.name)}** ({len(cluster.rows)}), such as “{widgets.plain(example)}”"
-        )
+        there = places.get((example, clustered.starts[cluster.central]))
+        listed.append(ListedRow(f"{cluster.name} ({len(cluster.rows)})", f"such as “{example}”", None, there))
         rows += [
             {"cluster": number, "name": cluster.name, "text": clustered.texts[row], "start": clustered.starts[row]}
             for row in cluster.rows
         ]
+    clickable_list(listed, "clusters", choose)
     downloads.numbers(rows, "clusters")
 
 

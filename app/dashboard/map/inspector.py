@@ -22,6 +22,7 @@ from polysema.core.space.expression import Term
 from polysema.core.space.label_search import labels_of
 from polysema.core.space.space import Space
 
+MAX_EAGER_ROWS = 5_000  # of the table that the browser gets at once
 MAX_NAMED = 24  # points that bear their names
 POINT, FILTER, SELECTION = "Point", "Filter", "Selection"
 """What the inspector shows."""
@@ -175,8 +176,19 @@ def selection_table(found: SpaceMap, own: Sequence[PlacedPoint], selected: Selec
         else f"**{n + len(own):,} points**: click one, or draw a lasso or a box, to see only some"
     )
     made = table_of(found, own, rows)
+
+    def choose() -> None:
+        go_to(chosen_row(st.session_state["map_table"]["selection"]["rows"], rows))
+
     st.dataframe(
-        made, height=320, hide_index=True, lazy=len(rows) > 5_000 or None, alt="The selected points", key="map_table"
+        made,
+        height=320,
+        hide_index=True,
+        lazy=len(rows) > MAX_EAGER_ROWS or None,
+        alt="The selected points; a row that is chosen is looked at",
+        key="map_table",
+        on_select=choose,
+        selection_mode="single-row",
     )
     downloads.columns(
         lambda: made,
@@ -184,6 +196,11 @@ def selection_table(found: SpaceMap, own: Sequence[PlacedPoint], selected: Selec
         "Selected points (CSV)" if selected.count else "All points (CSV)",
         "Every column and coordinate of these rows.",
     )
+
+
+def chosen_row(chosen: Sequence[int], rows: "np.typing.NDArray[np.int64]") -> int | None:
+    """The row of the map that was chosen in the table of some rows; None where none is, or the table has changed."""
+    return int(rows[chosen[0]]) if chosen and 0 <= chosen[0] < len(rows) else None
 
 
 def table_of(found: SpaceMap, own: Sequence[PlacedPoint], rows: "np.typing.NDArray[np.int64]") -> pa.Table:

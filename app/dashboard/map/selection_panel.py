@@ -11,10 +11,11 @@ from polysema.app.collection.column_values import set_column
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard import progress as work
-from polysema.app.dashboard.clickable import clickable_list
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.components.scatter import Selection
+from polysema.app.dashboard.map.condition import write, written
 from polysema.app.dashboard.map.controls import MapQuestion
-from polysema.app.dashboard.map.inspector import go_to, listed_rows
+from polysema.app.dashboard.map.inspector import FILTER, go_to, listed_rows
 from polysema.app.dashboard.picker import choices
 from polysema.app.explorer.results import SpaceMap
 from polysema.app.explorer.results.columns import TypicalRows
@@ -56,37 +57,39 @@ def _show(typical: TypicalRows, space: Space, n: int) -> None:
         f"Mean cosine to the selection's mean: {typical.inside:.3f} of its rows, {typical.outside:.3f} of the rest."
     )
     if typical.words:
-        st.dataframe(
-            pa.table(
-                {
-                    "word": [one.word for one in typical.words],
-                    "here": [f"{one.share:.0%}" for one in typical.words],
-                    "in the rest": [f"{one.rest:.1%}" for one in typical.words],
-                }
-            ),
-            hide_index=True,
-            height=240,
-            alt="Words of the selection and how many texts have them here and in the rest",
-            key="map_typical_words",
-        )
+        widgets.say("**Words that the rest has less often**")
+        words = [
+            ListedRow(one.word, f"in {one.share:.0%} here, {one.rest:.1%} of the rest", one.share, one.word)
+            for one in typical.words
+        ]
+        clickable_list(words, "map_typical_words", find)
     if typical.values:
-        st.dataframe(
-            pa.table(
-                {
-                    "column": [one.column for one in typical.values],
-                    "value": [one.value for one in typical.values],
-                    "here": [f"{one.share:.0%}" for one in typical.values],
-                    "in the rest": [f"{one.rest:.1%}" for one in typical.values],
-                }
-            ),
-            hide_index=True,
-            height=240,
-            alt="Values of columns and how many rows have them here and in the rest",
-            key="map_typical_values",
-        )
+        widgets.say("**Values that the rest has less often**")
+        values = [
+            ListedRow(
+                f"{one.column}: {one.value}",
+                f"in {one.share:.0%} here, {one.rest:.1%} of the rest",
+                one.share,
+                one.condition,
+            )
+            for one in typical.values
+        ]
+        clickable_list(values, "map_typical_values", filter_by)
     widgets.say("**Nearest to its mean**")
     nearest = [(one.row, one.key, one.score, "") for one in typical.nearest]
     clickable_list(listed_rows(space, nearest, n), "mean", go_to, widgets.explorer().space(space).baseline)
+
+
+def find(word: object) -> None:
+    """Mark every point with a word, as the search box does."""
+    st.session_state["map_find"] = str(word)
+
+
+def filter_by(condition: object) -> None:
+    """Let only the points pass that have a value too."""
+    before = written()
+    write(f"({before}) and {condition}" if before else str(condition))
+    st.session_state["map_next_panel"] = FILTER
 
 
 def _contexts_link(space: Space, rows: tuple[int, ...]) -> None:

@@ -76,12 +76,21 @@ class WordShare:
 
 @dataclass(frozen=True, slots=True)
 class ValueShare:
-    """A value of a column with the share of the rows that have it, among some rows and among the rest."""
+    """A value of a column with the share of the rows that have it, among some rows and among the rest.
+
+    Attributes:
+        column: Its name.
+        value: The value, or the range of numbers.
+        share: Of the rows that are looked at.
+        rest: Of all others.
+        condition: What the rows that have it pass.
+    """
 
     column: str
     value: str
     share: float
     rest: float
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True)

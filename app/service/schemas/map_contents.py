@@ -48,7 +48,7 @@ TypicalResponse = response_model(
         3,
         90,
         (WordShare("river", 0.7, 0.1),),
-        (ValueShare("sense", "river", 1.0, 0.2),),
+        (ValueShare("sense", "river", 1.0, 0.2, "sense = 'river'"),),
         (Neighbor(1, "bank", 0.93, 17),),
         0.9,
         0.3,
