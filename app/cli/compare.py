@@ -22,10 +22,10 @@ def compare(word: str, texts: tuple[str, ...], model: str, layers: str | None, p
     Printed are the cosine of every two occurrences, of each to the word's static vector, and, as a baseline, the mean
     cosine of random pairs of words at that layer.
     """
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
 
     with progress_bar() as progress:
-        answer = Explorer().model(model).compare(word, texts, parse_layers(layers), pooling, progress)
+        answer = shell_explorer().model(model).compare(word, texts, parse_layers(layers), pooling, progress)
     tell_notes(answer.origin)
     pairs = [(i, j) for i in range(len(texts)) for j in range(i + 1, len(texts))]
     rows: list[Row] = []

@@ -44,12 +44,12 @@ def concordance(
     or those of a collection (--space); else the corpus of senses that ships with polysema. Lines that mean alike stand
     together, and the cosine is that with the line before.
     """
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
 
     if file is not None and texts is not None:
         raise UserError("give either a FILE or --space: where the word is looked for")
     given = texts or ([] if file is None else _texts_with(word, file))
-    found = Explorer().model(model).senses.concordance(word, given, layer, like)
+    found = shell_explorer().model(model).senses.concordance(word, given, layer, like)
     tell_notes(found.origin)
     rows: list[Row] = []
     for line in found.lines:

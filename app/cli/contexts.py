@@ -61,10 +61,10 @@ def contexts() -> None:
 @format_option
 def words(space: str, prefix: str, k: int, form: str) -> None:
     """Print the most frequent words in the texts of SPACE, such as a collection, with how often they stand there."""
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
 
     with progress_bar() as progress:
-        found = Explorer().space(space, progress).contexts.words(prefix, k, progress)
+        found = shell_explorer().space(space, progress).contexts.words(prefix, k, progress)
     rows: list[Row] = [{"word": one.word, "count": one.count} for one in found.words]
     show(form, rows, found, ["", f"{len(rows):,} of {found.matched:,} words, of {found.total:,} in all"])
 
@@ -77,10 +77,10 @@ def words(space: str, prefix: str, k: int, form: str) -> None:
 @report
 def occurrences(word: str, space: str, label: str, k: int, form: str, output: str | None) -> None:
     """Print the rows of SPACE in which WORD stands, with their texts; as JSON with their vectors."""
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
 
     with progress_bar() as progress:
-        found = Explorer().space(space, progress).contexts.occurrences(word, k, label)
+        found = shell_explorer().space(space, progress).contexts.occurrences(word, k, label)
     rows: list[Row] = [
         {"id": one.id, "start": one.start, "end": one.end, "label": one.label, "text": one.text}
         for one in found.occurrences
@@ -111,9 +111,9 @@ def verdicts(
 
     A name may stand before a sentence: 'mine | They sat on the bank.'
     """
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
 
-    found = Explorer().model(model).senses.contexts.verdicts(word, list(sentences), layer, k, by, texts)
+    found = shell_explorer().model(model).senses.contexts.verdicts(word, list(sentences), layer, k, by, texts)
     tell_notes(found.origin)
     rows: list[Row] = [
         {"sentence": one.name, "verdict": one.sentence, "cosine": near.score, "label": near.label, "text": near.text}
@@ -145,9 +145,9 @@ def axis(
 
     Each is left out of the means that it is measured by; labels at random show what chance separates.
     """
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
 
-    found = Explorer().model(model).senses.contexts.axis(word, ends, layer, by, texts)
+    found = shell_explorer().model(model).senses.contexts.axis(word, ends, layer, by, texts)
     tell_notes(found.origin)
     rows: list[Row] = [
         {"value": one.value, "label": one.label, "text": one.text}
@@ -170,10 +170,10 @@ def axis(
 @report
 def map_word(word: str, model: str, method: str, texts: SpaceTexts | None, form: str, output: str | None) -> None:
     """Print where each occurrence of WORD lies at each layer, on one plane with its static vector."""
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
 
     with progress_bar() as progress:
-        found = Explorer().maps.word_map(word, model, method, progress=progress, texts=texts)
+        found = shell_explorer().maps.word_map(word, model, method, progress=progress, texts=texts)
     tell_notes(found.origin)
     rows: list[Row] = [
         {"layer": layer, "x": float(x), "y": float(y), "sense": sense, "text": text}

@@ -19,7 +19,7 @@ from polysema.app.cli.space_options import SpaceView
 @click.option("--replace", is_flag=True, help="Replace a file that is there already.")
 def convert(space: str, file: str, layout: str | None, transform: str, replace: bool) -> None:
     """Write the vectors of SPACE to FILE, in the layout of its ending or of --to."""
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
 
-    found = Explorer().exports.write(SpaceView(space, transform).open(), file, layout, replace)
+    found = shell_explorer().exports.write(SpaceView(space, transform).open(), file, layout, replace)
     click.echo(f"{found.rows:,} vectors, {found.dim} dimensions, in {' and '.join(found.paths)}")

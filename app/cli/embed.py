@@ -81,14 +81,15 @@ def embed(
 
     The table shows a vector's length and first numbers; --format json and csv print it whole.
     """
-    from polysema.app.explorer import Explorer, ModelOptions
+    from polysema.app.cli.shell_explorer import shell_explorer
+    from polysema.app.explorer import ModelOptions
     from polysema.app.explorer.embedding import EmbedOptions
     from polysema.core.model.recipe import check_unit
 
     name, query = model_and_layers(model, layers)
     at = parse_span(span)
     check_unit(sentence, unit)
-    explorer = Explorer(device)
+    explorer = shell_explorer(device)
     how = ModelOptions(engine=engine, final_norm=final_norm, stack="decoder" if generate else stack, bos=bos)
     handle = explorer.model(name, how)
     tell_engine(handle, explorer, query)

@@ -76,9 +76,9 @@ def export() -> None:
 @click.argument("folder", type=click.Path())
 def verify_command(folder: str) -> None:
     """Check every file of a finished export against its manifest."""
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
 
-    found = Explorer().exports.verify(folder)
+    found = shell_explorer().exports.verify(folder)
     click.echo(f"{folder}: {found.rows:,} rows in {found.files} files, each as it was written")
 
 
@@ -157,7 +157,8 @@ def run_command(
     """Export."""
     from dataclasses import replace
 
-    from polysema.app.explorer import Explorer, ModelOptions
+    from polysema.app.cli.shell_explorer import shell_explorer
+    from polysema.app.explorer import ModelOptions
     from polysema.app.export.options import ExportOptions, ExportSource
     from polysema.core.corpus import Dialect, open_records
 
@@ -171,7 +172,7 @@ def run_command(
     if any(layout.column in (kept or ()) for layout in corpus.layouts):
         wanted = replace(wanted, text=True)
     tell_corpus(ExportSource.of(corpus).notes)
-    explorer = Explorer(device)
+    explorer = shell_explorer(device)
     how = ModelOptions(engine=engine, compute=compute, final_norm=final_norm, bos=bos, patient=True)
     handle = explorer.model(name, how)
     tell_engine(handle, explorer, query)

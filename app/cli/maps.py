@@ -54,14 +54,14 @@ def map_command(
     the corpus of senses.
     """
     from polysema.app.cli.map_files import write_positions
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.core.maps.methods import check_options
 
     path = _target(file, MAP_FORMATS, replace)
     drawing = _target(picture, (".svg",), replace) if picture is not None else None
     check_options(method, options)
     _check_form(path.suffix.lower(), options.n_components, areas)
-    explorer = Explorer()
+    explorer = shell_explorer()
     with progress_bar() as progress:
         opened = explorer.space(space, progress)
         found = explorer.maps.map(opened, method, options, rows, k, progress)

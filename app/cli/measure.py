@@ -60,7 +60,7 @@ def analogies(
     A question with a word that isn't in the vocabulary is dropped. 3cosavg and lrcos ask about each pair once, and
     learn from the other pairs of its category.
     """
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.app.explorer.options import check_epsilon
     from polysema.core.measure.analogies import Protocol, read_analogies
     from polysema.core.space.analogy import check_method
@@ -72,7 +72,7 @@ def analogies(
     opened = view.open()
     how = Protocol(vocabulary=vocabulary or None, lower=not keep_case, exclude=not keep_inputs, epsilon=epsilon)
     with progress_bar() as progress:
-        found = Explorer().measures.analogies(categories, opened, methods, how, progress)
+        found = shell_explorer().measures.analogies(categories, opened, methods, how, progress)
     rows: list[Row] = [
         {
             "category": one.category,
@@ -105,12 +105,12 @@ def measure_similarity(
     """Print how well cosines agree with people's ratings: FILES like SimLex-999's or WordSim-353's, tab-separated."""
     from pathlib import Path
 
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.core.measure.similarity import read_pairs
 
     sets = {Path(file).name: read_pairs(file) for file in files}
     opened = view.open()
-    found = Explorer().measures.similarity(sets, opened, not keep_case, vocabulary or None)
+    found = shell_explorer().measures.similarity(sets, opened, not keep_case, vocabulary or None)
     rows: list[Row] = [
         {
             "set": one.name,
@@ -148,14 +148,14 @@ def senses(file: str | None, label: str | None, names: tuple[str, ...], form: st
     that ships with polysema. A static vector is the same for all occurrences of a word: its
     accuracy is that of choosing at random, and no static vector can beat the most frequent sense.
     """
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.core.model.catalog import models_here
 
     if file is not None:
         _own_senses(file, label, names or models_here(), form)
         return
     with progress_bar() as progress:
-        report = Explorer().measures.senses(names or models_here(), progress)
+        report = shell_explorer().measures.senses(names or models_here(), progress)
     rows = [
         {
             "model": r.model,
@@ -173,12 +173,12 @@ def senses(file: str | None, label: str | None, names: tuple[str, ...], form: st
 
 
 def _own_senses(file: str, label: str | None, names: Sequence[str], form: str) -> None:
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.core.measure.annotations import read_annotations
 
     given = read_annotations(file, label)
     with progress_bar() as progress:
-        found = Explorer().measures.annotated_senses(given, names, progress)
+        found = shell_explorer().measures.annotated_senses(given, names, progress)
     rows: list[Row] = [
         {"model": one.model, "layer": one.layer, "accuracy": round(one.accuracy, 4)} for one in found.rows
     ]
@@ -190,10 +190,10 @@ def _own_senses(file: str, label: str | None, names: Sequence[str], form: str) -
 @format_option
 def int8(model: str, form: str) -> None:
     """Print what the engine onnx-int8 costs: the cosine to float32 and the sense accuracy, layer by layer."""
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
 
     with progress_bar() as progress:
-        found = Explorer().measures.int8(model, progress)
+        found = shell_explorer().measures.int8(model, progress)
     rows: list[Row] = [
         {
             "layer": row.layer,

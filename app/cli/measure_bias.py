@@ -73,14 +73,14 @@ def measure_bias(
     words exist, else of as many drawn (Caliskan et al. 2017); RIPA is the mean inner product with the direction
     between the attributes (Ethayarajh et al. 2019). In a model, words stand in templates.
     """
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.app.explorer.bias_measure import TEMPLATES, BiasOptions
 
     tests = _tests(file, lists)
     options = BiasOptions(unit, templates or TEMPLATES)
     chosen = spaces or (() if models else (SPACE,))
     with progress_bar() as progress:
-        found = Explorer().measures.bias(tests, chosen, models, options, progress)
+        found = shell_explorer().measures.bias(tests, chosen, models, options, progress)
     rows: list[Row] = [
         {
             "test": one.test,

@@ -41,13 +41,13 @@ def measure_contextuality(
     """
     from itertools import islice
 
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.app.explorer.options import DEFAULT_MODEL
     from polysema.core.corpus import open_corpus
 
     texts = list(islice((text for text in open_corpus(file) if text.strip()), limit))
     with progress_bar() as progress:
-        found = Explorer().measures.contextuality(texts, names or (DEFAULT_MODEL,), min_contexts, progress)
+        found = shell_explorer().measures.contextuality(texts, names or (DEFAULT_MODEL,), min_contexts, progress)
     rows: list[Row] = [
         {"model": one.model, "first words": one.first_words, "layer": one.layer}
         | {name: round(float(getattr(one, name)), 4) for name in (*MEASURES, *ADJUSTED)}
@@ -67,13 +67,13 @@ def measure_wic(file: str, names: tuple[str, ...], form: str, output: str | None
     The threshold is learned on four fifths of the pairs and tried on the fifth. A static vector, the row `static`, has
     the accuracy of the more frequent answer.
     """
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.app.explorer.options import DEFAULT_MODEL
     from polysema.core.measure.annotations import read_context_pairs
 
     pairs = read_context_pairs(file)
     with progress_bar() as progress:
-        found = Explorer().measures.word_in_context(pairs, names or (DEFAULT_MODEL,), progress)
+        found = shell_explorer().measures.word_in_context(pairs, names or (DEFAULT_MODEL,), progress)
     rows: list[Row] = [
         {"model": one.model, "layer": "static" if one.layer is None else one.layer, "accuracy": round(one.accuracy, 4)}
         for one in found.rows
@@ -93,13 +93,13 @@ def measure_probe(file: str, names: tuple[str, ...], label: str | None, form: st
     task each word has one random label wherever it stands (Hewitt and Liang 2019): the selectivity is the accuracy
     less that of the control task.
     """
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.app.explorer.options import DEFAULT_MODEL
     from polysema.core.measure.annotations import read_annotations
 
     given = read_annotations(file, label)
     with progress_bar() as progress:
-        found = Explorer().measures.probe(given, names or (DEFAULT_MODEL,), progress)
+        found = shell_explorer().measures.probe(given, names or (DEFAULT_MODEL,), progress)
     rows: list[Row] = [
         {
             "model": one.model,

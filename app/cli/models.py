@@ -24,10 +24,10 @@ def list_models(form: str) -> None:
 
 
 def _list(form: str) -> None:
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.core.model.catalog import catalog
 
-    found = Explorer().names.cards()
+    found = shell_explorer().names.cards()
     by_name = {row.name: row for row in catalog()}
     rows: list[Row] = []
     for card in found:
@@ -59,9 +59,9 @@ def spaces(form: str) -> None:
 
     A model's name with a layer behind it, minilm-l6@6, is the space of its occurrences at that layer.
     """
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
 
-    found = Explorer().spaces()
+    found = shell_explorer().spaces()
     rows: list[Row] = [
         {
             "name": one.name,

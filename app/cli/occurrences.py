@@ -31,11 +31,12 @@ def occurrences(
 
     Beside the layer's random-pair baseline, and the nearest rows to the word's static vector.
     """
-    from polysema.app.explorer import Explorer, OccurrenceOptions
+    from polysema.app.cli.shell_explorer import shell_explorer
+    from polysema.app.explorer import OccurrenceOptions
 
     options = OccurrenceOptions(**asdict(search), nth=nth)
     with progress_bar() as progress:
-        answer = Explorer().model(model).occurrences(word, text, layer, k, options, progress)
+        answer = shell_explorer().model(model).occurrences(word, text, layer, k, options, progress)
     tell_notes(answer.origin)
     rows: list[Row] = [
         {"rank": hit.rank, "word": hit.word, "cosine": hit.score, "sense": hit.sense, "text": hit.text}

@@ -35,10 +35,10 @@ class SpaceView:
 
     def open(self) -> WordSpace:
         """The view of the space; what was passed over in its file is printed on standard error."""
-        from polysema.app.explorer import Explorer
+        from polysema.app.cli.shell_explorer import shell_explorer
 
         with progress_bar() as progress:
-            opened = Explorer().space(self.name, progress, self.limit)
+            opened = shell_explorer().space(self.name, progress, self.limit)
         tell_notes(opened.space.origin)
         return opened if (self.transform, self.removed) == ("raw", ()) else opened.view(self.transform, self.removed)
 

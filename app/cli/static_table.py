@@ -57,7 +57,8 @@ def table(
     With --words alone: each word's input embedding, the mean of its sub-words. With --corpus: each word's mean hidden
     state over its occurrences in the texts (Bommasani et al. 2020).
     """
-    from polysema.app.explorer import Explorer, ModelOptions
+    from polysema.app.cli.shell_explorer import shell_explorer
+    from polysema.app.explorer import ModelOptions
     from polysema.core.corpus import Dialect, open_corpus
     from polysema.core.files.writers import check_target
     from polysema.core.model.distill import TableOptions
@@ -66,7 +67,7 @@ def table(
         raise UserError("give --words (a file of words), --corpus (texts), or both")
     check_target(target)
     chosen = _listed(words) if words else None
-    explorer, corpus = Explorer(device), None
+    explorer, corpus = shell_explorer(device), None
     if inputs:
         corpus = open_corpus(inputs, column, dialect=Dialect(separator, header, encoding))
         tell_corpus(corpus.notes)

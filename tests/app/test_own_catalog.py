@@ -89,3 +89,21 @@ def test_every_kind_of_name_is_listed_with_what_it_is(
         plain = CliRunner().invoke(cli, command)
         assert plain.exit_code == 0, plain.output
         assert all(name in plain.output for name in ("my-birds", birds, "gpt2"))
+
+
+def test_names_of_the_settings_are_names_in_the_shell(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f'[models]\nflock = "{tmp_path / "birds.txt"}"\nsmall = "gpt-tiny-en"\n')
+    monkeypatch.setenv("POLYSEMA_SETTINGS", str(settings))
+    run = CliRunner().invoke
+    found = json.loads(run(cli, ["neighbors", "swan", "-s", "flock", "-k", "1", "--format", "json"]).stdout)
+    assert (found["neighbors"][0]["word"], found["origin"]["source"]) == ("crane", "flock")
+    written = run(cli, ["generate", "The", "-m", "small", "--max-new-tokens", "2", "--format", "json"])
+    assert json.loads(written.stdout)["model"] == "small"
+    listed = json.loads(run(cli, ["models", "list", "--format", "json"]).stdout)["data"]
+    assert {one["id"]: one["source"] for one in listed}.items() >= {"flock": "settings", "small": "settings"}.items()
+    settings.write_text('[models]\nflock = "/nowhere"\n')
+    wrong = run(cli, ["neighbors", "swan", "-s", "flock"])
+    assert "there is no model or space '/nowhere'" in str(wrong.exception)

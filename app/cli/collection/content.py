@@ -167,13 +167,13 @@ def write_column_command(folder: str, column: str, file: str, space: str | None)
     FILE is annotations in the layout of senses.jsonl (word, sense, text, start, end), as the page Contexts saves them:
     the rows are those in which the word stands there.
     """
+    from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.app.collection.column_values import write_column
-    from polysema.app.explorer import Explorer
     from polysema.app.explorer.annotated_rows import annotated_values
     from polysema.core.measure.annotations import read_annotations
 
     collection, annotations = open_collection(folder), read_annotations(file).rows()
-    values, missing = annotated_values(Explorer().space(_first_space(collection, space)).contexts, annotations)
+    values, missing = annotated_values(shell_explorer().space(_first_space(collection, space)).contexts, annotations)
     written = write_column(collection, column, values, space)
     rows = ", ".join(f"{count:,} of {name}" for name, count in written.items())
     click.echo(f"{folder}: the column {column} is written into {rows} (version {collection.view().manifest.version})")

@@ -30,14 +30,14 @@ def compare_families(
 
     A model that reads letters is given the sentence's longest word.
     """
-    from polysema.app.explorer import Explorer
+    from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.core.inside.families import COMPARED_MODELS
     from polysema.core.model.catalog import READABLE, models_here
 
     chosen = names or [name for name in COMPARED_MODELS if name in models_here(READABLE)]
     if not chosen:
         raise UnavailableError("no language model is here; bring one with polysema models pull minilm-l6")
-    found = Explorer(device).compare_families(sentence, chosen, figures)
+    found = shell_explorer(device).compare_families(sentence, chosen, figures)
     rows: list[Row] = [
         {
             "model": road.model,

@@ -34,7 +34,8 @@ class ModelChoice:
 
     def open(self) -> ModelExplorer:
         """The handle of the model; raises `UnavailableError` for an engine that can't be looked into."""
-        from polysema.app.explorer import Explorer, ModelOptions
+        from polysema.app.cli.shell_explorer import shell_explorer
+        from polysema.app.explorer import ModelOptions
         from polysema.core.model.load import ENGINES
 
         if self.engine in ENGINES and self.engine not in ("torch", "auto"):
@@ -42,7 +43,7 @@ class ModelChoice:
                 f"the engine {self.engine} runs a compiled graph, and what is inside it can't be seen; use "
                 "--engine torch"
             )
-        return Explorer(self.device).model(
+        return shell_explorer(self.device).model(
             self.name, ModelOptions(engine="torch" if self.engine == "auto" else self.engine)
         )
 
