@@ -155,7 +155,8 @@ def _compared(directions: Floats, start: int, found: Ints) -> Floats:
     def part(low: int) -> Floats:
         candidates = found[low : low + PART]
         mine = directions[start + low : start + low + len(candidates), :, None]
-        return np.matmul(directions[candidates], mine)[:, :, 0]
+        answer: Floats = np.matmul(directions[candidates], mine)[:, :, 0]
+        return answer
 
     with ThreadPoolExecutor(cores()) as pool:
         return np.concatenate(list(pool.map(part, range(0, len(found), PART))))

@@ -180,4 +180,5 @@ def recalls(found: Floats, best: Floats, k: int) -> Floats:
     k = min(k, best.shape[1])
     least = best[:, k - 1 : k]
     slack = 4e-6 * np.maximum(1, np.abs(least))
-    return np.minimum((found[:, :k] >= least - slack).sum(axis=1), k).astype(np.float32) / k
+    answer: Floats = np.minimum((found[:, :k] >= least - slack).sum(axis=1), k).astype(np.float32) / k
+    return answer

@@ -40,7 +40,8 @@ def scores_of(vectors: Floats, rows: Ints, queries: Floats, metric: Metric) -> F
     scores = scores[None]
     if rows.min(initial=0) < 0:
         scores[rows < 0] = -np.inf
-    return scores
+    found: Floats = scores
+    return found
 
 
 def _scores_in_place(vectors: Floats, rows: Ints, queries: Floats, metric: Metric) -> Floats:
@@ -118,5 +119,6 @@ def _products(block: Floats, queries: Floats, metric: Metric) -> Floats:
         return products
     squares = np.einsum("md,md->m", block, block)
     if metric is Metric.EUCLIDEAN:
-        return 2 * products - squares
+        found: Floats = 2 * products - squares
+        return found
     return _over(products, np.sqrt(squares))

@@ -127,7 +127,8 @@ class RemoteSpace:
     @cached_property
     def baseline(self) -> float:
         """Mean cosine of random pairs of rows; nan for a single row."""
-        return self._ask(BaselineAnswer, "/v1/baseline").baseline
+        found: float = self._ask(BaselineAnswer, "/v1/baseline").baseline
+        return found
 
     @property
     def contexts(self) -> RemoteWords:

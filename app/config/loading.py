@@ -103,7 +103,8 @@ class _Variables(EnvSettingsSource):
                 raise UserError(f"{variable} must be true or false; got {value!r:.60}")
             return _TRUTHS[value.lower()]
         try:
-            return kind(value)
+            found: Value | None = kind(value)
+            return found
         except ValueError:
             raise UserError(f"{variable} must be {_wanted(field)}; got {value!r:.60}") from None
 

@@ -3,6 +3,7 @@ lies.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import streamlit as st
@@ -12,6 +13,7 @@ from polysema.app.dashboard import widgets
 from polysema.app.explorer import query_vectors
 from polysema.app.explorer.results import SpaceMap
 from polysema.core.errors import UserError
+from polysema.core.progress import Progress
 from polysema.core.space.expression import Context, Term
 from polysema.core.space.space import Floats, Space
 
@@ -70,7 +72,8 @@ def vector_of(text: str, space: Space) -> Floats:
     kind = kind_of(space)
     if kind == OF_TEXTS or (kind == OF_OCCURRENCES and " " in text.strip() and '"' not in text):
         widgets.check_length(text)
-        return query_vectors.text_vectors(explorer, [text], space)[0]
+        found: Floats = query_vectors.text_vectors(explorer, [text], space)[0]
+        return found
     return explorer.space(space).lookup.vector(text)
 
 
@@ -172,7 +175,7 @@ def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bo
     done = []
     for text in list(written()):
         key = ("placed", text, *map_key, whole)
-        job = widgets.jobs().start(key, lambda progress, text=text: _place(text, space, found))
+        job = widgets.jobs().start(key, partial(_place, text, space, found))
         job.wait(work.QUICK_SECONDS)
         if job.pending:
             work.watch(job, key)
@@ -185,6 +188,6 @@ def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bo
     return done
 
 
-def _place(text: str, space: Space, found: SpaceMap) -> PlacedPoint:
+def _place(text: str, space: Space, found: SpaceMap, _progress: Progress) -> PlacedPoint:
     vector = vector_of(text, space)
     return PlacedPoint(text, vector, widgets.explorer().maps.place(found, vector[None])[0])

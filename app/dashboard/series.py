@@ -44,4 +44,7 @@ def lines(base: alt.Chart, field: str, names: Sequence[str], columns: int = 0) -
     encodings = series(field, names, columns)
     of_lines = {channel: encoding for channel, encoding in encodings.items() if channel != "shape"}
     of_points = {channel: encoding for channel, encoding in encodings.items() if channel != "strokeDash"}
-    return base.mark_line().encode(**of_lines) + base.mark_point(filled=True, size=40).encode(**of_points)
+    found: alt.LayerChart = base.mark_line().encode(**of_lines) + base.mark_point(filled=True, size=40).encode(
+        **of_points
+    )
+    return found

@@ -7,6 +7,7 @@ import streamlit as st
 
 from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.decorators import fragment
 from polysema.app.dashboard.picker.choices import HIDDEN_SPACES
 from polysema.core.progress import Progress
 from polysema.core.space.space import Space
@@ -68,7 +69,7 @@ def opened(name: str) -> Space | None:
     return found
 
 
-@st.fragment(run_every=3)
+@fragment(3)
 def follow(name: str, stamp: object) -> None:
     """Run the page again when a collection has changed."""
     if widgets.explorer().stamp(name) != stamp:

@@ -12,6 +12,7 @@ from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.config.loading import load_settings
 from polysema.app.dashboard.addresses import FIRST_PAGE, MISSING_PAGE, PAGES
 from polysema.app.dashboard.components import assets
+from polysema.app.dashboard.decorators import cached_resource
 from polysema.app.dashboard.jobs import JobRunner, WatchedJob
 from polysema.app.dashboard.permalink import lines
 from polysema.app.dashboard.permalink import plain as plain
@@ -36,26 +37,26 @@ def style() -> None:
     st.html(_STYLE)
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
+@cached_resource(1)
 def explorer() -> Explorer:
     """The one explorer of this process: models and spaces are shared by all sessions."""
     settings = load_settings().settings
     return Explorer(collections=settings.folder, models=settings.own_models)
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
+@cached_resource(1)
 def shelf() -> CollectionRegistry:
     """The collections in the data folder, the same as the service's."""
     return CollectionRegistry(load_settings().settings.folder)
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
+@cached_resource(1)
 def jobs() -> JobRunner:
     """The one set of background jobs of this process."""
     return JobRunner()
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
+@cached_resource(1)
 def warm_up() -> None:
     """Once a process: load what the first pages need, and let the maps' loops compile, before anybody waits for it."""
 

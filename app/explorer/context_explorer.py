@@ -190,7 +190,8 @@ class ContextExplorer:
         return (self._clouds,)
 
     def _at(self, cloud: ContextCloud, layer: int) -> Floats:
-        return cloud.vectors[self._senses.layers.index(layer)]
+        found: Floats = cloud.vectors[self._senses.layers.index(layer)]
+        return found
 
     def _labeled(self, word: str, layer: int, by: str, texts: SpaceTexts | None) -> tuple[ContextCloud, list[str]]:
         """The occurrences, and the group of each."""

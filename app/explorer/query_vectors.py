@@ -42,7 +42,8 @@ def text_vectors(explorer: Explorer, texts: Sequence[str], space: str | Space | 
     made = embed_sentences(model, texts, (opened.origin.layer,), pooling, _as_made(opened.origin))
     if made.empty:
         raise UserError(f"text {made.empty[0] + 1} has no token, so it has no vector")
-    return made.vectors[0]
+    found: Floats = made.vectors[0]
+    return found
 
 
 def _static_embedding(explorer: Explorer, origin: Origin) -> StaticEmbedding | None:
@@ -106,7 +107,8 @@ def text_in(
         raise UserError(f"the space {view.name(space)} is of words in texts; give the word as well")
     model.origin(origin.layer, origin.pooling).require_same(origin)
     if sentence:
-        return embed_sentences(model, [text], [origin.layer], pooling, _as_made(origin)).vectors[0]
-    return embed(
-        model, [text], [origin.layer], EmbeddingOptions(pooling), [occurrence_at(text, 0, word, 1, None)]
-    ).vectors[0]
+        of_texts: Floats = embed_sentences(model, [text], [origin.layer], pooling, _as_made(origin)).vectors[0]
+        return of_texts
+    place = occurrence_at(text, 0, word, 1, None)
+    of_words: Floats = embed(model, [text], [origin.layer], EmbeddingOptions(pooling), [place]).vectors[0]
+    return of_words

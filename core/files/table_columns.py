@@ -135,7 +135,8 @@ def _name_column(schema: pa.Schema, vectors: tuple[str, ...], names: Sequence[st
         return ""
     if len(strings) > 1:
         notes.append(f"no column is called word or id: the rows are named by {strings[0]!r}, the first one of strings")
-    return strings[0]
+    answer: str = strings[0]
+    return answer
 
 
 def find_column(columns: Sequence[str], names: Sequence[str]) -> str:

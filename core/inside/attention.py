@@ -60,7 +60,8 @@ class Attention:
 
     def key_head(self, head: int) -> int:
         """Which key head (from 1) a head (from 1) reads: its own number, unless several heads share one."""
-        return (head - 1) * self.n_key_heads // self.weights.shape[1] + 1
+        found: int = (head - 1) * self.n_key_heads // self.weights.shape[1] + 1
+        return found
 
 
 def _forbidden(model: LanguageModel, frame: AttentionFrame) -> "np.ndarray[Any, np.dtype[np.bool_]]":

@@ -186,7 +186,8 @@ def _static_rows(model: LanguageModel, ids: Sequence[int]) -> "Tensor":
             f"the static vectors of {model.name} have {table.shape[1]} dimensions, its hidden states {model.dim}: "
             f"there is no dot product of the two, and it has no head that scores words{head_class_note(model)}"
         )
-    return table[list(ids)].double()
+    found: Tensor = table[list(ids)].double()
+    return found
 
 
 def _logit_parts(head: OutputHead, parts: _Parts, own: "Tensor", ids: Sequence[int]) -> "Tensor":

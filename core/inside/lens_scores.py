@@ -60,7 +60,8 @@ class Scorer:
             return self.head.logits(self.final_norm.forward(states) if self.final_norm is not None else states).float()
         assert self.table is not None
         states = states.float()
-        return (states @ self.table.T) / (states.norm(dim=-1, keepdim=True).clamp_min(1e-12) * self.lengths)
+        found: Tensor = (states @ self.table.T) / (states.norm(dim=-1, keepdim=True).clamp_min(1e-12) * self.lengths)
+        return found
 
     def fill(
         self, answer: LensScores, step: int, rows: slice, states: "Tensor", targets: Sequence[FollowedTarget]
@@ -95,7 +96,8 @@ def _bits(probabilities: "Tensor", logs: "Tensor") -> "Tensor":
     found = -probabilities.mul_(logs).sum(-1) / np.log(2)
     if bool(found.isnan().any()):  # a probability of 0 has the logarithm -inf: it adds nothing
         found = -probabilities.nan_to_num_(0.0).sum(-1) / np.log(2)
-    return found
+    answer: Tensor = found
+    return answer
 
 
 def find_scorer(model: LanguageModel, kind: str) -> Scorer:

@@ -89,12 +89,14 @@ def deviations(vectors: Floats) -> Floats:
 def distances_to(queries: Floats, points: Floats, metric: MapMetric) -> Floats:
     """How far `points` (n, dim) are from each of `queries` (m, dim), both as `map_points` makes them: (m, n)."""
     if metric.angular:
-        return np.maximum(1 - queries @ points.T, 0)
+        angles: Floats = np.maximum(1 - queries @ points.T, 0)
+        return angles
     if metric is MapMetric.EUCLIDEAN:
         middle = points.mean(axis=0, dtype=np.float64).astype(np.float32)  # no digits are lost to a common offset
         queries, points = queries - middle, points - middle
         squares = (queries**2).sum(axis=1)[:, None] + (points**2).sum(axis=1) - 2 * (queries @ points.T)
-        return np.sqrt(np.maximum(squares, 0))
+        found: Floats = np.sqrt(np.maximum(squares, 0))
+        return found
     with IMPORTING:
         from scipy.spatial.distance import cdist
     apart = cdist(queries, points, "cityblock" if metric is MapMetric.MANHATTAN else "chebyshev")
@@ -111,10 +113,12 @@ def nearest_rows(query: Floats, points: Floats, k: int, metric: MapMetric) -> In
 def candidate_distances(queries: Floats, candidates: Floats, metric: MapMetric) -> Floats:
     """How far each query's own candidates (m, c, dim) are from it, (m, dim): (m, c), each pair by itself."""
     if metric.angular:
-        return np.maximum(1 - np.matmul(candidates, queries[:, :, None])[:, :, 0], 0)
+        angles: Floats = np.maximum(1 - np.matmul(candidates, queries[:, :, None])[:, :, 0], 0)
+        return angles
     apart = candidates - queries[:, None]  # (m, c, dim)
     if metric is MapMetric.EUCLIDEAN:
-        return np.sqrt(np.einsum("mcd,mcd->mc", apart, apart))
+        answer: Floats = np.sqrt(np.einsum("mcd,mcd->mc", apart, apart))
+        return answer
     apart = np.abs(apart)
     found: Floats = apart.sum(axis=2) if metric is MapMetric.MANHATTAN else apart.max(axis=2)
     return found

@@ -59,7 +59,8 @@ def fuzzy_union(knn: Neighbors) -> Graph:
     graph = (one_way + other_way - one_way.multiply(other_way)).tocsr()
     graph.eliminate_zeros()
     graph.sort_indices()
-    return graph
+    found: Graph = graph
+    return found
 
 
 def shared_neighbors(a: Graph, b: Graph) -> Doubles:

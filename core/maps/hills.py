@@ -70,7 +70,8 @@ def _cells(positions: Floats) -> Ints:
     low, high = np.quantile(positions, [TAIL, 1 - TAIL], axis=0)
     span = float((high - low).max()) or 1.0
     most = np.maximum(1, np.ceil((high - low) / span * CELLS[dim])).astype(np.int64)
-    return np.clip(((positions - low) / span * CELLS[dim]).astype(np.int64) + 1, 0, most + 1)
+    found: Ints = np.clip(((positions - low) / span * CELLS[dim]).astype(np.int64) + 1, 0, most + 1)
+    return found
 
 
 def _climb(density: Floats, shape: tuple[int, ...], floor: float) -> tuple[Ints, Ints, Floats, int]:

@@ -34,7 +34,8 @@ def rms_radius(positions: Floats) -> float:
 
 def scaled_to_unit(positions: Floats) -> Floats:
     """Centered, with a root mean square distance of 1 from the center."""
-    return ((positions - positions.mean(axis=0)) / np.float32(rms_radius(positions))).astype(np.float32)
+    found: Floats = ((positions - positions.mean(axis=0)) / np.float32(rms_radius(positions))).astype(np.float32)
+    return found
 
 
 def rotation_onto(positions: Floats, onto: Floats) -> Floats:
@@ -48,4 +49,5 @@ def align(positions: Floats, onto: Floats) -> Floats:
     """`positions` (n, c) turned and mirrored, not stretched, to lie as near as can be to `onto` (orthogonal
     Procrustes).
     """
-    return ((positions - positions.mean(axis=0)) @ rotation_onto(positions, onto)).astype(np.float32)
+    found: Floats = ((positions - positions.mean(axis=0)) @ rotation_onto(positions, onto)).astype(np.float32)
+    return found

@@ -13,7 +13,8 @@ def _first(tokens: Floats, starts: Ints, sizes: Ints) -> Floats:
 
 
 def _last(tokens: Floats, starts: Ints, sizes: Ints) -> Floats:
-    return tokens[starts + sizes - 1]
+    found: Floats = tokens[starts + sizes - 1]
+    return found
 
 
 def _mean(tokens: Floats, starts: Ints, sizes: Ints) -> Floats:

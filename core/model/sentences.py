@@ -230,7 +230,10 @@ def _mean(encoded: EncodedText, states: Sequence[Floats], special: bool, left_ou
 
 def _root_mean(encoded: EncodedText, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
     tokens = _tokens(encoded, states, special)[:, left_out:]
-    return (tokens.sum(axis=1, dtype=np.float32) / np.sqrt(np.float32(max(1, tokens.shape[1])))).astype(np.float32)
+    found: Floats = (tokens.sum(axis=1, dtype=np.float32) / np.sqrt(np.float32(max(1, tokens.shape[1])))).astype(
+        np.float32
+    )
+    return found
 
 
 def _weighted(encoded: EncodedText, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
@@ -238,11 +241,13 @@ def _weighted(encoded: EncodedText, states: Sequence[Floats], special: bool, lef
     tokens = _tokens(encoded, states, special)
     weights = np.arange(1, tokens.shape[1] + 1, dtype=np.float32)
     weights[:left_out] = 0
-    return (np.einsum("lnd,n->ld", tokens, weights) / max(weights.sum(), np.float32(1e-9))).astype(np.float32)
+    found: Floats = (np.einsum("lnd,n->ld", tokens, weights) / max(weights.sum(), np.float32(1e-9))).astype(np.float32)
+    return found
 
 
 def _max(encoded: EncodedText, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
-    return _tokens(encoded, states, special)[:, left_out:].max(axis=1)
+    found: Floats = _tokens(encoded, states, special)[:, left_out:].max(axis=1)
+    return found
 
 
 def _cls(encoded: EncodedText, states: Sequence[Floats], special: bool, left_out: int) -> Floats:

@@ -25,7 +25,8 @@ def unknown_id(tokenizer: Any) -> int | None:
     """The id that stands for what a fast tokenizer doesn't know; None where it can write everything, as by bytes."""
     model = tokenizer.backend_tokenizer.model
     if not hasattr(model, "unk_token"):  # Unigram (SentencePiece), which numbers it
-        return tokenizer.unk_token_id
+        answer: int | None = tokenizer.unk_token_id
+        return answer
     if model.unk_token is None:  # GPT-2's, which has a token for every byte; its unk_token ends a text
         return None
     found: int | None = model.token_to_id(model.unk_token)
@@ -36,7 +37,8 @@ def unknown_tokens(encoded: EncodedText, unknown: int | None) -> "np.typing.NDAr
     """Which of a text's own tokens are the unknown one, (n_tokens,); None where none is."""
     if unknown is None or not any(unknown in window for window in encoded.windows):
         return None
-    return np.array(encoded.ids(), np.int64) == unknown
+    found: np.typing.NDArray[np.bool_] | None = np.array(encoded.ids(), np.int64) == unknown
+    return found
 
 
 def unknown_words(occurrences: Sequence[Occurrence], tokens: Ints, sizes: Ints, unknown: Any) -> list[UnknownWord]:

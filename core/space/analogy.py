@@ -142,7 +142,8 @@ def three_cos_mul(wanted: AnalogyTarget, epsilon: float = EPSILON) -> Scoring:
             else:
                 down = part if down is None else down * part
         up = np.ones_like(cosines[0]) if up is None else up
-        return up if down is None else up / (down + np.float32(epsilon))
+        found: Floats = up if down is None else up / (down + np.float32(epsilon))
+        return found
 
     queries = np.ascontiguousarray(np.stack([v for v, _ in known]))
     return Scoring("3cosmul", queries, combine, signs == [1, 1, -1], epsilon)
@@ -172,7 +173,8 @@ def pair_direction(wanted: AnalogyTarget) -> Scoring:
     def combine(cosines: Floats) -> Floats:
         apart = 2 - 2 * cosines[1]  # |x - b|^2 of unit vectors
         away = np.sqrt(np.maximum(apart, 0))
-        return np.divide(cosines[0] - at_b, away, out=np.zeros_like(away), where=apart > 1e-6)
+        found: Floats = np.divide(cosines[0] - at_b, away, out=np.zeros_like(away), where=apart > 1e-6)
+        return found
 
     return Scoring("pairdirection", np.stack([d, b]).astype(np.float32), combine)
 
@@ -218,7 +220,8 @@ def lr_cos(a: Floats, a_star: Floats, b: Floats, others: Floats) -> Scoring:
     length = float(np.linalg.norm(weights)) or 1.0
 
     def combine(cosines: Floats) -> Floats:
-        return cosines[1] / (1 + np.exp(-(length * cosines[0] + constant)))
+        found: Floats = cosines[1] / (1 + np.exp(-(length * cosines[0] + constant)))
+        return found
 
     return Scoring("lrcos", np.stack([weights / length, b]).astype(np.float32), combine)
 

@@ -57,7 +57,8 @@ class SpaceVectors:
         if isinstance(rows, (int, np.integer)):
             if not -len(self) <= rows < len(self):
                 raise IndexError(f"row {rows:,} of {len(self):,}")
-            return self._range(int(rows) % len(self), int(rows) % len(self) + 1)[0]
+            found: Floats = self._range(int(rows) % len(self), int(rows) % len(self) + 1)[0]
+            return found
         rows = np.asarray(rows)
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64, copy=False)
         return self._chosen(np.where(rows < 0, rows + len(self), rows).ravel()).reshape(*rows.shape, self.shape[1])
@@ -86,7 +87,8 @@ class SpaceVectors:
         if live is not None:
             wanted = live[rows]
             if isinstance(rows, slice) and len(wanted):  # one piece with the dead among them, and these taken out
-                return np.asarray(vectors[int(wanted[0]) : int(wanted[-1]) + 1])[wanted - wanted[0]]
+                answer: Floats = np.asarray(vectors[int(wanted[0]) : int(wanted[-1]) + 1])[wanted - wanted[0]]
+                return answer
             rows = wanted
         found: Floats = vectors[rows]
         return found
@@ -160,7 +162,8 @@ class SpaceRows:
     def local(self, place: int, rows: Ints) -> Ints:
         """Rows of the segment at a place, by their numbers in its files."""
         segment, inside = self.segments[place], rows - self.starts[place]
-        return inside if segment.dead is None else np.flatnonzero(segment.live)[inside]
+        found: Ints = inside if segment.dead is None else np.flatnonzero(segment.live)[inside]
+        return found
 
     def numbered(self, place: int, rows: Ints) -> Ints:
         """The inverse of `local`; -1 stays -1."""

@@ -17,6 +17,7 @@ from polysema.app.dashboard.components.scatter import (
     scatter,
 )
 from polysema.app.dashboard.components.scatter.selection import read_view, write_view
+from polysema.app.dashboard.decorators import cached_resource
 from polysema.app.dashboard.map.cloud import MapColors, cloud, colors, names_of
 from polysema.app.dashboard.map.condition import column_panel, condition_box, kept_condition
 from polysema.app.dashboard.map.controls import (
@@ -66,7 +67,7 @@ def python_of(query: MapQuestion) -> str:
 
 def neighbor_switch() -> str | None:
     """Whether the list has the neighbors in the space or on the picture."""
-    return st.segmented_control(
+    found: str | None = st.segmented_control(
         "Neighbors",
         [IN_SPACE, ON_MAP],
         default=IN_SPACE,
@@ -75,6 +76,7 @@ def neighbor_switch() -> str | None:
         bind="query-params",
         help="The nearest by cosine among all rows of the space, or those that lie nearest on the picture.",
     )
+    return found
 
 
 def keep(selected: Selection, focus: int) -> None:
@@ -138,7 +140,7 @@ def page() -> None:
         show_map(query, space, view, MapPlaces(more, left, inner))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached_resource(4)
 def some_rows(name: str, stamp: object, only: tuple[int, ...], _space: Space) -> Space:
     """Some rows of a space as a space, the same object for the same question."""
     return _space.take(np.array(only, np.int64))

@@ -18,6 +18,7 @@ from polysema.app.dashboard.components.scatter import (
     scatter,
     write_view,
 )
+from polysema.app.dashboard.decorators import cached_resource, fragment
 from polysema.app.explorer.results import MatchedMaps, MatchedSide
 from polysema.core.space.label_search import labels_of
 from polysema.core.space.space import Space
@@ -44,7 +45,7 @@ def color(found: MatchedMaps) -> tuple[point_colors.PointColors, str]:
     ), OVERLAP_VIEW
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@cached_resource(32)
 def cloud(key: tuple[object, ...], _side: MatchedSide, _first: Space, _how: point_colors.PointColors) -> PublishedCloud:
     """One side's points under that key, named as in the first space, so that all sides' points are the same."""
     details, marks = point_colors.sentences_of(_first)
@@ -119,7 +120,7 @@ def step_by_step(maps: ColoredMaps) -> None:
     names = [side.name for side in maps.found.sides]
     state = st.session_state
 
-    @st.fragment(run_every=SECONDS_A_STEP if state.get("compare_playing") else None)
+    @fragment(SECONDS_A_STEP if state.get("compare_playing") else None)
     def steps() -> None:
         if state.get("compare_playing"):
             at = (

@@ -7,9 +7,8 @@ and components can be registered only after that.
 from collections import OrderedDict
 from threading import Lock
 
-import streamlit as st
-
 from polysema.app.dashboard.components.points import Points, PublishedCloud, check
+from polysema.app.dashboard.decorators import cached_resource
 
 __all__ = ["PointStore", "publish", "store"]
 MAX_STORE_BYTES = 400_000_000
@@ -54,7 +53,7 @@ class PointStore:
         return len(self._clouds)
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
+@cached_resource(1)
 def store() -> PointStore:
     """The one store of this process, shared by all sessions."""
     return PointStore()

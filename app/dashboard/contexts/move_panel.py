@@ -153,7 +153,7 @@ def _layer_chart(found: MoveAnswer) -> alt.Chart:
         for one in found.layers
         for name, value in (("heads", one.heads), ("MLP", one.mlp), ("norms, biases", one.rest))
     ]
-    return (
+    answer: alt.Chart = (
         alt.Chart(pd.DataFrame(rows))
         .mark_bar()
         .encode(
@@ -168,6 +168,7 @@ def _layer_chart(found: MoveAnswer) -> alt.Chart:
         )
         .properties(height=260)
     )
+    return answer
 
 
 def _words(found: MoveAnswer) -> str:

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.decorators import cached_data
 from polysema.app.explorer.context_cloud import SpaceTexts
 from polysema.app.explorer.results.contexts import WordCounts
 from polysema.core.errors import UserError
@@ -76,7 +77,7 @@ def pick_word(texts_place: DeltaGenerator, word_place: DeltaGenerator) -> WordCh
     return WordChoice(word, None if space is None else SpaceTexts(space, _label(texts_place, space)))
 
 
-@st.cache_data(show_spinner=False, max_entries=1)
+@cached_data(1)
 def corpus_counts() -> dict[str, int]:
     """The words of the corpus of senses: first those that are annotated, then all others by how often they stand."""
     from collections import Counter

@@ -58,7 +58,8 @@ def choice(key: str, label: str, names: list[str], what: str, shown: Callable[[s
             )
     chosen = st.selectbox(label, names, key=key, format_func=shown, persist_state="session", help=what)
     st.query_params[key] = chosen
-    return chosen
+    found: str = chosen
+    return found
 
 
 def listed(found: list[CollectionSummary]) -> None:

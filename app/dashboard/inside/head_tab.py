@@ -129,7 +129,7 @@ def step_map(table: Floats, names: list[str]) -> alt.TopLevelMixin:
         for column, name in enumerate(names)
         if np.isfinite(table[row, column])
     ]
-    return (
+    found: alt.TopLevelMixin = (
         alt.Chart(pd.DataFrame(rows))
         .mark_rect()
         .encode(
@@ -140,6 +140,7 @@ def step_map(table: Floats, names: list[str]) -> alt.TopLevelMixin:
         )
         .properties(height=300)
     )
+    return found
 
 
 def head_rows(found: HeadComputation, at: int) -> list[dict[str, object]]:

@@ -175,7 +175,8 @@ def heat_map(table: pd.DataFrame, order: Sequence[str], score: str, n_layers: in
     names = base.mark_text(fontSize=10, limit=78).encode(
         text="best:N", color=alt.condition(f"datum['{score}'] > 0.6", alt.value("#ffffff"), alt.value("#1b2733"))
     )
-    return (squares + names).properties(height=max(260, min(620, 19 * n_layers + 170)))
+    found: alt.LayerChart = (squares + names).properties(height=max(260, min(620, 19 * n_layers + 170)))
+    return found
 
 
 def picked_cell(found: lenses.Lens, event: object, first: int, score: str, box: str) -> None:

@@ -44,7 +44,7 @@ def _compare(word: str, controls: list[tuple[str, float, int, str]]) -> str:
 
 def _added_bars(shown: FeatureShift) -> alt.Chart:
     """What the attention and the MLP of each layer add, as bars."""
-    return (
+    found: alt.Chart = (
         alt.Chart(pd.DataFrame(shown.layers))
         .mark_bar()
         .encode(
@@ -60,6 +60,7 @@ def _added_bars(shown: FeatureShift) -> alt.Chart:
         )
         .properties(height=250)
     )
+    return found
 
 
 def _rank_lines(shown: FeatureShift) -> alt.LayerChart:
@@ -91,7 +92,8 @@ def _rank_lines(shown: FeatureShift) -> alt.LayerChart:
             tooltip=[alt.Tooltip("block:Q", title="layer"), "read", "rank", alt.Tooltip("probability:Q", format=".4f")],
         )
     )
-    return (line + dots).properties(height=250)
+    found: alt.LayerChart = (line + dots).properties(height=250)
+    return found
 
 
 def draw(found: LessonResult, key: str) -> None:

@@ -11,6 +11,7 @@ from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.point_store import publish
 from polysema.app.dashboard.components.points import Points, PublishedCloud
 from polysema.app.dashboard.components.scatter import AreaLabels
+from polysema.app.dashboard.decorators import cached_resource
 from polysema.app.dashboard.map.controls import MAP_NEIGHBORS, MapQuestion
 from polysema.app.dashboard.map.inspector import MAX_NAMED
 from polysema.app.dashboard.own_points import PlacedPoint
@@ -71,7 +72,7 @@ def _how(by: str, found: SpaceMap, grouped: regions.Regions | None, whole: bool)
     return point_colors.plain(n)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@cached_resource(16)
 def cloud(
     key: tuple[object, ...], _found: SpaceMap, _how: point_colors.PointColors, _placed: Sequence[PlacedPoint]
 ) -> PublishedCloud:

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import space_picker, widgets
+from polysema.app.dashboard.decorators import cached_resource
 from polysema.app.dashboard.map.layout_options import TITLES, MapChoice, options_of, pick_method
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.pick import pick_source
@@ -122,7 +123,7 @@ class Settling:
         self.positions, self.number = positions, self.number + 1
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@cached_resource(16)
 def settling(key: tuple[object, ...]) -> Settling:
     """What is known of the map under that key while it is made, for all who wait for it."""
     return Settling()

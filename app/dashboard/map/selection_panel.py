@@ -24,7 +24,7 @@ from polysema.core.maps.region_names import words_of
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.catalog import models_here
 from polysema.core.space.space import Space
-from polysema.indexes.collection import Collection
+from polysema.indexes.engines.protocol import VectorCollection
 
 MAX_READ, MAX_SENTENCES = 2_000, 20
 TAGS = "tags"
@@ -172,7 +172,7 @@ def _name_form(query: MapQuestion, space: Space, rows: tuple[int, ...], opened: 
             widgets.problem(error)
 
 
-def tag_rows(collection: Collection, space: str | None, ids: list[str], tag: str) -> int:
+def tag_rows(collection: VectorCollection, space: str | None, ids: list[str], tag: str) -> int:
     """Add a name to the column of sets of some rows of a collection; how many they are."""
     rows = collection.get(ids, space)
     before = [None] * len(rows)

@@ -89,7 +89,8 @@ def curve_chart(table: pd.DataFrame, shown: str) -> alt.LayerChart:
             y="value:Q", color=color, tooltip=[SERIES, alt.Tooltip("value:Q", format=".4f")]
         )
         drawn += level.mark_rule(strokeDash=[2, 4], size=2)
-    return drawn.properties(height=380 + LEGEND_ROW_HEIGHT * max(0, -(-len(names) // columns) - 2))
+    found: alt.LayerChart = drawn.properties(height=380 + LEGEND_ROW_HEIGHT * max(0, -(-len(names) // columns) - 2))
+    return found
 
 
 def _rounded(row: dict[str, object]) -> dict[str, object]:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from polysema.app.dashboard import widgets
 from polysema.app.dashboard.data.collection_care import size
+from polysema.app.dashboard.decorators import cached_data
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.bring import bring
 from polysema.app.dashboard.picker.card import card, fits
@@ -136,7 +137,7 @@ def from_hub(picker: Picker) -> None:
         look(typed.strip(), picker, hub=True)
 
 
-@st.cache_data(ttl=60, max_entries=1, show_spinner="Asking the hub …")
+@cached_data(1, 60, "Asking the hub …")
 def _hub_trouble() -> str:
     """Why the hub can't be reached, looked up once a minute."""
     return why_unreachable()

@@ -9,6 +9,7 @@ import streamlit as st
 
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
+from polysema.app.dashboard.decorators import cached_resource
 from polysema.app.dashboard.writing.step_charts import best_tokens, lit_source, text_html
 from polysema.core.inside.generation_results import DecodingOptions, GeneratedText, GenerationStep
 from polysema.core.inside.next_token import source_units
@@ -44,7 +45,7 @@ class LiveText:
     steps: list[GenerationStep] = field(default_factory=list)
 
 
-@st.cache_resource(show_spinner=False, max_entries=1)
+@cached_resource(1)
 def _live_texts() -> OrderedDict[Hashable, LiveText]:
     return OrderedDict()
 

@@ -153,7 +153,8 @@ def look_chart(found: GeneratedText) -> alt.Chart:
         tooltip=["written", "source", alt.Tooltip("share", format=".3f")],
     )
     color = alt.Color("share:Q", scale=alt.Scale(scheme="tealblues", domain=[0, 1]), legend=None)
-    return base.mark_rect().encode(color=color).properties(height=22 * len(steps) + AXES_HEIGHT)
+    answer: alt.Chart = base.mark_rect().encode(color=color).properties(height=22 * len(steps) + AXES_HEIGHT)
+    return answer
 
 
 def step_bars(step: GenerationStep, drawn: bool, key: str) -> int | None:

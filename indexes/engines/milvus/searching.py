@@ -253,7 +253,10 @@ class SpaceQuery:
     def scores(self, queries: Floats, vectors: Floats) -> Floats:
         """Each query's score of each vector, (n_queries, n); for the cosine queries have length 1."""
         if self.card.metric is Metric.EUCLIDEAN:
-            return -np.sqrt(((queries[:, None].astype(np.float64) - vectors[None]) ** 2).sum(axis=2)).astype(np.float32)
+            answer: Floats = -np.sqrt(((queries[:, None].astype(np.float64) - vectors[None]) ** 2).sum(axis=2)).astype(
+                np.float32
+            )
+            return answer
         if self.card.metric is Metric.COSINE:
             vectors = np.nan_to_num(unit(vectors))
         found: Floats = queries @ vectors.T

@@ -42,4 +42,5 @@ def _bars(rows: list[dict[str, object]], chart: LessonChart) -> alt.Chart:
     if chart.series:
         encodings["color"] = alt.Color(f"{chart.series}:N", scale=alt.Scale(range=list(COLORS)))
         encodings["yOffset"] = alt.YOffset(f"{chart.series}:N")
-    return base.encode(**encodings).properties(height=max(120, 30 * len(rows)))
+    found: alt.Chart = base.encode(**encodings).properties(height=max(120, 30 * len(rows)))
+    return found
