@@ -44,12 +44,17 @@ class RemoteGeneration:
         return self._transport.ask_for(GeneratedText, "/v1/generate", query)
 
     def stream(
-        self, text: str, max_new_tokens: int = 24, k: int = 5, options: DecodingOptions | None = None
+        self,
+        text: str,
+        max_new_tokens: int = 24,
+        k: int = 5,
+        options: DecodingOptions | None = None,
+        cross_attention: bool = False,
     ) -> Iterator[GenerationStep | GeneratedText]:
         """See `GenerationExplorer.stream`: the steps as the service makes them, and at last the whole text."""
         from polysema.core.inside.generation_results import GeneratedText, GenerationStep
 
-        query = self._query(text, max_new_tokens, k, options)
+        query = self._query(text, max_new_tokens, k, options) | {"cross_attention": cross_attention}
         for name, value in self._transport.stream("/v1/generate", query):
             yield from_json(GeneratedText if name == "end" else GenerationStep, value)
 

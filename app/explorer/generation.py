@@ -64,7 +64,12 @@ class GenerationExplorer:
         return generate(self.on_torch(), text, max_new_tokens, k, options, progress)
 
     def stream(
-        self, text: str, max_new_tokens: int = 24, k: int = 5, options: DecodingOptions | None = None
+        self,
+        text: str,
+        max_new_tokens: int = 24,
+        k: int = 5,
+        options: DecodingOptions | None = None,
+        cross_attention: bool = False,
     ) -> Iterator[GenerationStep | GeneratedText]:
         """The steps of `generate`, each as soon as it is there, and then all of it as `generate` returns it.
 
@@ -73,10 +78,11 @@ class GenerationExplorer:
             max_new_tokens: How many tokens at most, those of a prefix included.
             k: How many candidates are kept for each.
             options: How the next token is chosen; None: the most probable one.
+            cross_attention: Whether each step of an encoder-decoder has its look at the source, which takes a pass
+                more; the whole text has them all in any case.
 
         Returns:
-            The steps one by one, those of an encoder-decoder each with its look at the source, and at last the whole
-            text.
+            The steps one by one, and at last the whole text.
 
         Raises:
             UserError: As `generate`, before the first step.
@@ -86,7 +92,7 @@ class GenerationExplorer:
         generation = Generation(self.on_torch(), text, max_new_tokens, k, options)
 
         def steps() -> Iterator[GenerationStep | GeneratedText]:
-            yield from generation.with_cross_attention()
+            yield from generation.with_cross_attention() if cross_attention else generation
             yield generation.result()
 
         return steps()

@@ -39,9 +39,12 @@ def test_each_step_is_an_event_and_the_last_is_the_whole_text(http: httpx.Client
 def test_the_client_gives_the_steps_as_they_come(client: Client, explorer: Explorer) -> None:
     here, there = explorer.model(MODEL).generation, client.model(MODEL).generation
     options = DecodingOptions(temperature=1.5, seed=7)
+    looks = list(there.stream(TEXT, 5, 2, cross_attention=True))
+    assert looks == list(here.stream(TEXT, 5, 2, cross_attention=True))
+    assert [len(step.cross_attention) for step in looks[:-1]] == [len(looks[-1].prompt)] * 5
     found = list(there.stream(TEXT, 9, 4, options))
     assert found == list(here.stream(TEXT, 9, 4, options))
-    assert all(isinstance(one, GenerationStep) for one in found[:-1])
+    assert all(isinstance(one, GenerationStep) and not one.cross_attention for one in found[:-1])
     written = found[-1]
     assert isinstance(written, GeneratedText)
     other = written.steps[1].candidates[2].id

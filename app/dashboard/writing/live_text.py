@@ -80,7 +80,7 @@ def _write(wanted: Written, key: Hashable, progress: Progress) -> WrittenText:
     model = generation.on_torch()
     if model.reads_two:
         live.source = tuple(unit.name for unit in source_units(model, wanted.text))
-    for one in generation.stream(wanted.text, wanted.n, N_CANDIDATES, wanted.options):
+    for one in generation.stream(wanted.text, wanted.n, N_CANDIDATES, wanted.options, True):
         if isinstance(one, GeneratedText):
             return WrittenText(one, tuple(live.steps))
         live.steps.append(one)

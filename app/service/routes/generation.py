@@ -60,7 +60,8 @@ async def generate(body: GenerateRequest, state: StateDep, request: Request) -> 
         count = check_read_tokens(state, handle.on_torch(), [body.text], None)
         check_passes(state, count + body.max_new_tokens * body.num_beams)
         state.limits.check_numbers(body.max_new_tokens * body.k * body.num_beams, "these candidates")
-        return handle.stream(body.text, body.max_new_tokens, body.k, body.options)
+        looks = body.cross_attention and wanted == EVENTS
+        return handle.stream(body.text, body.max_new_tokens, body.k, body.options, looks)
 
     if wanted == EVENTS:
         steps = await state.work(begin)

@@ -46,6 +46,10 @@ class GenerateRequest(RequestModel):
     length_penalty: Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)] | None = None
     seed: Annotated[int, Field(ge=0, le=2**62)] | None = None
     prefix: list[Id] = Field(default=[], max_length=200, description="Ids of the tokens that the text begins with.")
+    cross_attention: bool = Field(
+        default=False,
+        description="Whether each event of an encoder-decoder has its step's look at the source; the end has them all.",
+    )
 
     @property
     def options(self) -> DecodingOptions:
