@@ -14,7 +14,9 @@ from polysema.indexes.index_spec import IndexSpec
 from polysema.indexes.recall import distinct_rows
 
 BLOCK_ROWS = 16_384  # rows normalized and added at a time
+GRAPH_BLOCK_ROWS = 2_048  # to a graph, which takes a second for them: between two blocks the building can be stopped
 MIN_TRAINED_ROWS = 20_000
+GRAPH_KINDS = ("hnsw", "hnsw-sq8")
 HOLD_OUT_FROM_ROWS = 100  # with fewer rows none are set aside to measure the recall
 
 
@@ -61,11 +63,12 @@ def add_rows(searcher: FaissSearcher, progress: Progress) -> None:
     """Add all rows but those that are set aside."""
     n, held_rows = searcher.n, searcher.held_out
     progress("index", 0, n)
-    for start in range(0, n, BLOCK_ROWS):
-        block = searcher.vectors[start : start + BLOCK_ROWS]
-        inside = held_rows[(held_rows >= start) & (held_rows < start + BLOCK_ROWS)]
+    step = GRAPH_BLOCK_ROWS if n > BLOCK_ROWS and searcher.recipe.kind in GRAPH_KINDS else BLOCK_ROWS
+    for start in range(0, n, step):
+        block = searcher.vectors[start : start + step]
+        inside = held_rows[(held_rows >= start) & (held_rows < start + step)]
         if len(inside):
             block = np.delete(block, inside - start, axis=0)
         if len(block):
             searcher.faiss.add(searcher.prepared(block))
-        progress("index", min(start + BLOCK_ROWS, n), n)
+        progress("index", min(start + step, n), n)

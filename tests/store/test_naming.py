@@ -2,6 +2,8 @@
 
 import errno
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +24,9 @@ class WithoutLinks(Disk):
         raise OSError(self.error, os.strerror(self.error), str(source), None, str(target))
 
 
-@pytest.mark.parametrize("error", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
-def test_a_collection_lives_without_hard_links(tmp_path: Path, error: int) -> None:
-    disk = WithoutLinks()
-    disk.error = error
-    c = Collection.create(tmp_path / "c", CollectionOptions(keep=3), disk)
+def live(root: Path, disk: Disk | None = None) -> None:
+    """A collection's life: versions that are collected, a snapshot, a compaction, the way back."""
+    c = Collection.create(root, CollectionOptions(keep=3), disk)
     for number in range(40):  # old versions are collected on the way
         c.upsert([f"w{number % 7}"], np.full((1, 3), number + 1), {"n": [number]})
     c.history.snapshot("seven")
@@ -34,16 +34,44 @@ def test_a_collection_lives_without_hard_links(tmp_path: Path, error: int) -> No
         c.history.snapshot("seven")
     c.delete(["w1"])
     c.compact()
-    assert len(Collection(tmp_path / "c")) == 6
+    assert len(Collection(root)) == 6
     c.history.restore("seven")
-    assert sorted(Collection(tmp_path / "c").space().column("n")) == list(range(33, 40))
-    assert sorted(path.suffix for path in (tmp_path / "c" / "snapshots").iterdir()) == [".json", ".named"]
-    report = verify(tmp_path / "c")
+    assert sorted(Collection(root).space().column("n")) == list(range(33, 40))
+    report = verify(root)
     assert (report.problems, report.leftovers) == ([], [])
+
+
+@pytest.mark.parametrize("error", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_collection_lives_without_hard_links(tmp_path: Path, error: int) -> None:
+    disk = WithoutLinks()
+    disk.error = error
+    live(tmp_path / "c", disk)
+    assert sorted(path.suffix for path in (tmp_path / "c" / "snapshots").iterdir()) == [".json", ".named"]
     index = next((tmp_path / "c" / "segments").glob("*.parquet"))
     index.write_bytes(index.read_bytes()[:-1])
     repair(tmp_path / "c", disk=disk)  # what is damaged is set aside
     assert verify(tmp_path / "c").problems == []
+
+
+def test_a_collection_lives_on_a_real_fat(tmp_path: Path) -> None:
+    """Where `mkfs.vfat` and `fusefat` are installed and may mount."""
+    if shutil.which("fusefat") is None or shutil.which("mkfs.vfat") is None:
+        pytest.skip("fusefat and mkfs.vfat are not here")
+    image, folder = tmp_path / "image", tmp_path / "fat"
+    with image.open("wb") as file:
+        file.truncate(40 << 20)
+    folder.mkdir()
+    subprocess.run(["mkfs.vfat", str(image)], check=True, stdout=subprocess.DEVNULL)
+    mounted = subprocess.run(["fusefat", "-o", "rw+", str(image), str(folder)], check=False, stdout=subprocess.DEVNULL)
+    if mounted.returncode or not folder.is_mount():
+        pytest.skip("nothing can be mounted here")
+    try:
+        (folder / "a").touch()
+        with pytest.raises(PermissionError):
+            os.link(folder / "a", folder / "b")
+        live(folder / "c")
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)  # its files may be mapped still
 
 
 def test_two_writers_can_not_make_one_version(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from polysema.app.cli.collection.options import (
     open_collection,
     space_option,
 )
+from polysema.app.cli.interrupts import interruptible
 from polysema.app.cli.output import Row, format_option, progress_bar, show
 
 
@@ -59,8 +60,12 @@ def compact(
     collection = open_collection(folder)
     names = [space] if space is not None else list(collection.view().manifest.spaces)
     for name in names:
-        with progress_bar() as progress:
-            reason = collection.compact(name, index, progress, memory_bytes=memory and memory << 20, recall=recall)
+        try:
+            with progress_bar() as shown, interruptible(shown) as progress:
+                reason = collection.compact(name, index, progress, memory_bytes=memory and memory << 20, recall=recall)
+        except KeyboardInterrupt:
+            click.echo(f"\n{folder}: {name} is as it was; nothing of it was compacted", err=True)
+            raise
         click.echo(f"{folder}: {name}, {collection.view().n_rows(name):,} rows; index {reason}")
     if keep is not None:
         collection.history.collect(keep)
