@@ -8,7 +8,7 @@ import numpy as np
 
 from polysema.core.environment import cores
 from polysema.core.errors import UserError
-from polysema.core.maps.distance import MapMetric, candidate_distances, deviations, map_points
+from polysema.core.maps.distance import MapMetric, candidate_distances, deviations, distances_to, map_points
 from polysema.core.maps.neighbors import Neighbors
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats, Ints
@@ -63,14 +63,14 @@ def _all_pairs(points: Floats, wanted: int, metric: MapMetric) -> Callable[[int,
     import faiss
 
     f: Any = faiss
-    kinds = {
-        MapMetric.EUCLIDEAN: f.METRIC_L2,
-        MapMetric.MANHATTAN: f.METRIC_L1,
-        MapMetric.CHEBYSHEV: f.METRIC_Linf,
-    }
 
     def search(start: int, end: int) -> Ints:
-        found: Ints = f.knn(points[start:end], points, wanted, metric=kinds[metric])[1]
+        if metric is MapMetric.CHEBYSHEV:  # FAISS takes seven times as long for it as SciPy
+            blocks = [(low, min(low + PART, end)) for low in range(start, end, PART)]
+            apart = (distances_to(points[low:high], points, metric) for low, high in blocks)
+            return np.concatenate([np.argpartition(one, wanted - 1, axis=1)[:, :wanted] for one in apart])
+        kind = f.METRIC_L2 if metric is MapMetric.EUCLIDEAN else f.METRIC_L1
+        found: Ints = f.knn(points[start:end], points, wanted, metric=kind)[1]
         return found
 
     return search
