@@ -209,11 +209,21 @@ def test_hidden_states_and_a_sentence_of_ones_own() -> None:
 
 def test_what_a_link_says_wrongly_is_left_out() -> None:
     app = page(
-        "map", mn="9999", mm="evil", space="<script>", mcolor="evil", nn="99999", mnear="x", s="../../etc", mdim="7D"
+        "map",
+        mn="9999",
+        mm="evil",
+        space="<script>",
+        mcolor="evil",
+        nn="99999",
+        mnear="x",
+        s="../../etc",
+        mdim="7D",
+        mmetric="dot",
     )
     assert not app.exception
     assert not app.error
     assert app.selectbox(key="mn").value == "10k"
+    assert app.selectbox(key="mmetric").value == "cosine"
     assert app.selectbox(key="ms").value == "glove-6b-50d"
 
 

@@ -15,6 +15,7 @@ from polysema.app.dashboard.sharing.offline_page import OfflinePage
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import SpaceMap
 from polysema.core.errors import UserError
+from polysema.core.maps.options import MapOptions
 
 N = 60
 EVIL = "</script><img src=x onerror=alert(1)> \u05d0"
@@ -71,6 +72,8 @@ def test_a_page_without_a_script_allows_none() -> None:
 
 
 def test_a_notebook_shows_the_map_and_python_reads_what_is_selected(space: polysema.Space) -> None:
+    with pytest.raises(UserError, match="a picture has 2 or 3 dimensions; got n_components=10"):
+        polysema.show(space, options=MapOptions(n_components=10))
     widget = polysema.show(space, color="topic", method="pca")
     assert widget.selection.keys.array.to_pylist() == []
     state = widget.get_state()

@@ -180,16 +180,18 @@ def selection_table(found: SpaceMap, own: Sequence[PlacedPoint], selected: Selec
     def choose() -> None:
         go_to(chosen_row(st.session_state["map_table"]["selection"]["rows"], rows))
 
-    st.dataframe(
-        made,
-        height=320,
-        hide_index=True,
-        lazy=len(rows) > MAX_EAGER_ROWS or None,
-        alt="The selected points; a row that is chosen is looked at",
-        key="map_table",
-        on_select=choose,
-        selection_mode="single-row",
-    )
+    if len(rows) > MAX_EAGER_ROWS:  # a table whose rows come as they are scrolled to has none that can be chosen
+        st.dataframe(made, height=320, hide_index=True, lazy=True, alt="The selected points", key="map_long_table")
+    else:
+        st.dataframe(
+            made,
+            height=320,
+            hide_index=True,
+            alt="The selected points; a row that is chosen is looked at",
+            key="map_table",
+            on_select=choose,
+            selection_mode="single-row",
+        )
     downloads.columns(
         lambda: made,
         f"map-{source}-selected" if selected.count else f"map-{source}",
