@@ -53,25 +53,28 @@ def test_a_collection_lives_without_hard_links(tmp_path: Path, error: int) -> No
     assert verify(tmp_path / "c").problems == []
 
 
-def test_a_collection_lives_on_a_real_fat(tmp_path: Path) -> None:
-    """Where `mkfs.vfat` and `fusefat` are installed and may mount."""
-    if shutil.which("fusefat") is None or shutil.which("mkfs.vfat") is None:
-        pytest.skip("fusefat and mkfs.vfat are not here")
-    image, folder = tmp_path / "image", tmp_path / "fat"
+def test_a_collection_lives_on_a_real_exfat(tmp_path: Path) -> None:
+    """Where exfat-fuse and exfatprogs are installed and a loop device may be mounted."""
+    if any(shutil.which(one) is None for one in ("mount.exfat-fuse", "mkfs.exfat", "losetup", "umount")):
+        pytest.skip("exfat-fuse and exfatprogs are not here")
+    image, folder = tmp_path / "image", tmp_path / "exfat"
     with image.open("wb") as file:
-        file.truncate(40 << 20)
+        file.truncate(60 << 20)
     folder.mkdir()
-    subprocess.run(["mkfs.vfat", str(image)], check=True, stdout=subprocess.DEVNULL)
-    mounted = subprocess.run(["fusefat", "-o", "rw+", str(image), str(folder)], check=False, stdout=subprocess.DEVNULL)
-    if mounted.returncode or not folder.is_mount():
-        pytest.skip("nothing can be mounted here")
+    subprocess.run(["mkfs.exfat", str(image)], check=True, stdout=subprocess.DEVNULL)
+    loop = subprocess.run(["losetup", "-f", "--show", str(image)], check=False, capture_output=True, text=True)
+    device = loop.stdout.strip()
     try:
+        subprocess.run(["mount.exfat-fuse", device, str(folder)], check=False, capture_output=True)
+        if not folder.is_mount():
+            pytest.skip("nothing can be mounted here")
         (folder / "a").touch()
         with pytest.raises(PermissionError):
             os.link(folder / "a", folder / "b")
         live(folder / "c")
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)  # its files may be mapped still
+        subprocess.run(["umount", "-l", str(folder)], check=False, stderr=subprocess.DEVNULL)
+        subprocess.run(["losetup", "-d", device], check=False, stderr=subprocess.DEVNULL)
 
 
 def test_two_writers_can_not_make_one_version(tmp_path: Path) -> None:
