@@ -18,7 +18,7 @@ MAPPED_BYTES = 64 << 20
 LEAST_VARIANCE = 1e-6  # of the largest: a direction without spread is left out, not blown up
 
 NAMES = ("raw", "centered", "all-but-the-top", "whitened")
-EARLIER_NAMES = {"centered": "centered"}
+EARLIER_NAMES = {"centred": "centered"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

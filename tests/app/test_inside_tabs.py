@@ -3,7 +3,7 @@
 import numpy as np
 
 from polysema.app.dashboard.inside.head_tab import head_rows, statistic_rows
-from polysema.app.dashboard.inside.patching_tab import PatchQuery, patching_of
+from polysema.app.dashboard.inside.patching_tab import PatchQuery, layers_to_patch, patching_of
 from polysema.app.dashboard.inside.surprisal_tab import _token
 from polysema.app.explorer import Explorer
 from polysema.core.inside.head_statistics import HeadStatistic, HeadStatistics
@@ -33,6 +33,8 @@ def test_numbers_of_a_head_and_of_all_heads(explorer: Explorer) -> None:
 
 def test_the_letters_of_a_word_are_patched_where_they_are_read() -> None:
     found = patching_of(PatchQuery("g2p-t5", "residual", "corrupted", False, "phone", "shone", "F", "SH"))
-    assert found.layers == (0, 3)
+    assert found.layers == (0, 1, 2, 3)
+    assert layers_to_patch(12, "mlp", False) == (1, 4, 7, 10, 12)
+    assert layers_to_patch(12, "residual", True) is None
     assert found.best(1)[0][:2] == (0, "p")
     np.testing.assert_allclose(found.effects[0, 1:], 0, atol=1e-4)

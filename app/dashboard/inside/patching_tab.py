@@ -26,6 +26,7 @@ from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
 MAX_LISTED_PLACES = 8
+FEW_LAYERS = 8  # of which each is patched
 EVERY_NTH = 3  # layers, unless all of them are wanted: each costs a pass for each layer and token
 PARTS = {
     "hidden states": "residual",
@@ -67,7 +68,10 @@ def patching_controls() -> PatchQuery:
         help="What is carried over: the states behind a layer, or what attention, MLP or a single head writes there.",
     )
     every = third.toggle(
-        "Every layer", key="pe", bind="query-params", help=f"Otherwise every {EVERY_NTH}rd layer and the last: faster."
+        "Every layer",
+        key="pe",
+        bind="query-params",
+        help=f"Otherwise every {EVERY_NTH}rd layer and the last of a model of more than {FEW_LAYERS}: faster.",
     )
     into = st.segmented_control(
         "Direction",
@@ -119,10 +123,17 @@ def patching_of(query: PatchQuery, progress: Progress = no_progress) -> Patching
     circuits = circuits_of(query.model)
     stack = "encoder" if choices.reads_letters(query.model) else ""  # the letters are read there
     n_layers = circuits.on_torch(stack).n_layers
-    first = 0 if query.part == "residual" else 1
-    layers = None if query.every_layer else tuple(sorted({*range(first, n_layers, EVERY_NTH), n_layers}))
+    layers = layers_to_patch(n_layers, query.part, query.every_layer)
     options = PatchOptions(query.part, layers, into=query.into, stack=stack)
     return circuits.patch((query.clean, query.corrupted), query.answer, query.against or None, options, None, progress)
+
+
+def layers_to_patch(n_layers: int, part: str, every_layer: bool) -> tuple[int, ...] | None:
+    """Which layers are patched; None for each of them."""
+    if every_layer or n_layers <= FEW_LAYERS:
+        return None
+    first = 0 if part == "residual" else 1
+    return tuple(sorted({*range(first, n_layers, EVERY_NTH), n_layers}))
 
 
 def largest_places(found: Patching, query: PatchQuery) -> None:
