@@ -15,7 +15,7 @@ from polysema.app.dashboard.sharing import page_record
 from polysema.core.inside.generation_results import GeneratedText, GenerationStep
 
 MAX_COLUMNS = 40  # steps drawn at once
-COLUMN_WIDTH, ROW_HEIGHT = 46, 26  # pixels of a square at least: where they don't fit, the chart is swiped
+COLUMN_WIDTH, ROW_HEIGHT = 42, 26  # pixels of a square at least: where they don't fit, the chart is swiped
 AXES_WIDTH, AXES_HEIGHT = 60, 160  # what axes and legend take of a chart
 MARKED = "background:rgba(217,119,6,0.35);color:inherit;border-radius:3px;padding:3px 1px"
 
