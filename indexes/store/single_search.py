@@ -101,4 +101,4 @@ def _made(view: CollectionView, k: int, space: str | None, recall: float | None)
     n = segment.n_live
     expected = None if query.recall is None else query.recall * n / n  # as several segments are weighed
     starts, data = segment.stored.table.keys.text
-    return SingleSearch(view, name, query, expected, memoryview(starts), data, np.zeros((1, k), np.int64))
+    return SingleSearch(view, name, query, expected, starts.data, data, np.zeros((1, k), np.int64))
