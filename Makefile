@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PORT ?= 8501
-WORKERS ?= 2
+WORKERS ?= 3
 NPM_OPTIONS := --silent --no-audit --no-fund --fetch-retries=1 --fetch-timeout=60000
 N ?= 3
 ENDURING := $(shell grep -l "endurance import" tests/*/test_*.py | grep -v tests/store)
@@ -24,7 +24,7 @@ help:  ## show this list
 app: $(STAMP)  ## install what is needed and open the dashboard on http://127.0.0.1:8501 (PORT=… for another)
 	@$(BIN)/polysema app --port $(PORT)
 
-test: $(STAMP)  ## install what is needed and run every test, in two processes (WORKERS=… for another number)
+test: $(STAMP)  ## install what is needed and run every test, in three processes (WORKERS=… for another number)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 notebook: $(STAMP)  ## run docs/notebooks anew, keep what it shows, and write its page

@@ -110,7 +110,10 @@ def test_killed_and_run_again(texts: Path, tiny: dict[str, Path], tmp_path: Path
     check(place, expected)
 
 
-def test_on_another_engine(polysema, texts: Path, tiny: dict[str, Path], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_on_another_engine(  # type: ignore[no-untyped-def]
+    polysema, texts: Path, tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path / "home"))  # in the tests' one other processes export, too
     pytest.importorskip("pymilvus")
     pytest.importorskip("milvus_lite")
     place = f"milvus-lite://{tmp_path}/m.db/swans"
