@@ -63,13 +63,13 @@ def expected(texts: Path, tiny: dict[str, Path], tmp_path_factory: pytest.TempPa
     return {name: c.space(name) for name in ("layer-0", "layer-2")}
 
 
-def check(place: Path, expected: dict[str, Space]) -> None:
+def check(place: Path, expected: dict[str, Space], tolerance: float = 0) -> None:
     c = Collection.open(place)
     assert list(c.view().manifest.spaces) == list(expected)
     for name, space in expected.items():
         found = c.space(name)
         assert found.keys[:] == space.keys[:]
-        assert np.array_equal(found.vectors, space.vectors)
+        np.testing.assert_allclose(found.vectors, space.vectors, rtol=0, atol=tolerance)
         assert found.columns == space.columns
         assert found.origin == space.origin
     assert sorted(path.name for path in place.parent.iterdir()) == [place.name]
@@ -107,7 +107,7 @@ def test_killed_and_run_again(texts: Path, tiny: dict[str, Path], tmp_path: Path
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert 0 < len(Collection(place)) < sum(map(len, expected.values()))
     Explorer("cpu").exports.texts(model, open_records(texts), place, [0, 2], ExportOptions(to="collection", on=on))
-    check(place, expected)
+    check(place, expected, 1e-5)  # another process, of other threads, made some
 
 
 def test_on_another_engine(  # type: ignore[no-untyped-def]
