@@ -181,8 +181,10 @@ def test_a_worker_a_node_and_the_driver_are_killed(
     run_killed_driver(texts, tiny["bert"], folder, cluster.client)
 
     def kill_a_worker() -> None:
-        own = [one for one in psutil.process_iter() if one.username() == psutil.Process().username()]
-        workers = [one for one in own if one.name().startswith("ray::attempt")]
+        user = psutil.Process().username()
+        every = psutil.process_iter(["name", "username"])  # those that end meanwhile are passed over
+        own = [one for one in every if one.info["username"] == user]
+        workers = [one for one in own if (one.info["name"] or "").startswith("ray::attempt")]
         assert workers
         workers[0].kill()
 
