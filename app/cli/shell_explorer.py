@@ -1,4 +1,4 @@
-"""The explorer of a command: the names that the settings give to models and spaces are names here too."""
+"""The explorer of a command: the settings' models and the collections of their data folder have their names here."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from polysema.app.explorer import Explorer
 
-SETTING_VARIABLES = ("POLYSEMA_SETTINGS", "POLYSEMA_MODELS")  # without either no setting names a model
+SETTING_VARIABLES = ("POLYSEMA_SETTINGS", "POLYSEMA_MODELS", "POLYSEMA_DATA")  # without one no setting says a name
 
 
 def shell_explorer(device: str | None = None) -> Explorer:
-    """An explorer with the names of the settings, where there are any.
+    """An explorer with the names and the data folder of the settings, where there are any.
 
     Args:
         device: Where models compute, such as cpu or cuda; None: a GPU where there is one.
@@ -29,4 +29,5 @@ def shell_explorer(device: str | None = None) -> Explorer:
         return Explorer(device)
     from polysema.app.config.loading import load_settings
 
-    return Explorer(device, models=load_settings().settings.own_models)
+    settings = load_settings().settings
+    return Explorer(device, settings.folder, settings.own_models)

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
 
-from polysema import Explorer
+from polysema import Collection, Explorer
 from polysema.app.cli.main import cli
 from polysema.app.config.settings import Settings
 from polysema.app.explorer.opened_models import remember
@@ -107,3 +107,19 @@ def test_names_of_the_settings_are_names_in_the_shell(
     settings.write_text('[models]\nflock = "/nowhere"\n')
     wrong = run(cli, ["neighbors", "swan", "-s", "flock"])
     assert "there is no model or space '/nowhere'" in str(wrong.exception)
+
+
+def test_collections_of_the_data_folder_have_their_names_in_the_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    made = Collection.create(tmp_path / "data" / "flock")
+    made.add(["swan", "crane", "coal"], [[1, 0], [0.9, 0.1], [-1, 0.2]])
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f'data = "{tmp_path / "data"}"\n')
+    for variable, value in (("POLYSEMA_DATA", tmp_path / "data"), ("POLYSEMA_SETTINGS", settings)):
+        with monkeypatch.context() as patch:
+            patch.setenv(variable, str(value))
+            found = CliRunner().invoke(cli, ["neighbors", "swan", "-s", "flock", "-k", "1", "--format", "json"])
+            assert json.loads(found.stdout)["neighbors"][0]["word"] == "crane"
+            assert "flock" in CliRunner().invoke(cli, ["spaces"]).stdout
