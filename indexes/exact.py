@@ -66,7 +66,7 @@ class ExactIndex(Index):
     def _every_score(self, queries: Floats) -> Floats:
         """The scores of all rows for a few queries, (n_queries, n)."""
         out = np.empty((len(queries), self.n), np.float32)
-        for start, block in self._blocks(len(queries)):
+        for start, block in self._blocks(1):  # one product: BLAS's threads wait for each other in each of several
             scores = self._scores(block, queries, start)
             if len(block) == self.n:
                 return scores

@@ -38,5 +38,4 @@ def candidate_rows(line: Floats, k: int) -> Ints:
     maxima = line[: n_blocks * CODE_BLOCK].reshape(CODE_BLOCK, n_blocks).max(axis=0)
     blocks = np.flatnonzero(maxima >= np.partition(maxima, n_blocks - k)[-k])
     inside = (np.arange(CODE_BLOCK)[:, None] * n_blocks + blocks).ravel()
-    inside.sort()
     return np.concatenate([inside, np.arange(n_blocks * CODE_BLOCK, len(line))])

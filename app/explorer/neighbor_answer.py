@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from polysema.app.explorer.options import OCCURRENCE_FORM, SearchOptions, listed_texts
 from polysema.app.explorer.results import NeighborAnswer, NeighborAnswers, QueryNeighbors
 from polysema.core.space.analogy import by_cosine
 from polysema.core.space.expression import Term, parse
-from polysema.core.space.lookup import Policy
+from polysema.core.space.hits import Hits
+from polysema.core.space.lookup import Policy, WordMatch
 from polysema.indexes.base import check_k, checked
+from polysema.indexes.exact_batch import search_each
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,6 +27,34 @@ def answer_neighbors(
     words: WordSpace, word: str | Term, k: int, policy: Policy, search: SearchOptions
 ) -> NeighborAnswer:
     """The k words nearest to a word by cosine, the word itself left out."""
+    query, found = _looked_up(words, word, policy)
+    check_k(k)
+    if plain := _is_plain(words, search):
+        hits = words.index.search_scored(by_cosine("neighbors", found.vector), k, found.rows)
+    else:
+        hits = words.search.search(found.vector[None], k, search, found.rows.tolist())
+    return _answer(words, query, found, policy, hits, plain)
+
+
+def answer_neighbors_of_each(
+    words: WordSpace, given: Sequence[str | Term], k: int, policy: Policy, search: SearchOptions
+) -> list[NeighborAnswer]:
+    """As `answer_neighbors` for each of several words, which are searched for together where all rows are compared."""
+    if not given or not _is_plain(words, search):
+        return [answer_neighbors(words, one, k, policy, search) for one in given]
+    queries = [_looked_up(words, one, policy) for one in given]
+    vectors = np.stack([found.vector for _, found in queries])
+    each = search_each(words.index, vectors, k, [np.unique(found.rows) for _, found in queries])
+    return [_answer(words, *query, policy, hits, True) for query, hits in zip(queries, each, strict=True)]
+
+
+def _is_plain(words: WordSpace, search: SearchOptions) -> bool:
+    """Whether every row is compared."""
+    return search == SearchOptions() and not words.search.uses_index(search)
+
+
+def _looked_up(words: WordSpace, word: str | Term, policy: Policy) -> tuple[str, WordMatch]:
+    """A question as it was asked, and what it stands for; raises `UnknownWordError`."""
     if isinstance(word, Term):
         term, word = word, str(word)
     else:
@@ -30,15 +62,13 @@ def answer_neighbors(
     found = words.lookup.resolver(policy)(term)
     if not found.known:
         raise words.space.unknown(term.word)
-    origin = words.origin.with_notes(*found.notes)
-    check_k(k)
-    if plain := search == SearchOptions() and not words.search.uses_index(search):
-        hits = words.index.search_scored(by_cosine("neighbors", found.vector), k, found.rows)
-    else:
-        hits = words.search.search(found.vector[None], k, search, found.rows.tolist())
+    return word, found
+
+
+def _answer(words: WordSpace, query: str, found: WordMatch, policy: Policy, hits: Hits, plain: bool) -> NeighborAnswer:
     how = ("exact", 1.0) if plain else (hits.how, hits.recall)
-    near = words.search.named(hits)
-    return NeighborAnswer(word, found.word, near, origin, found.how, policy.describe(), *how)
+    origin = words.origin.with_notes(*found.notes)
+    return NeighborAnswer(query, found.word, words.search.named(hits), origin, found.how, policy.describe(), *how)
 
 
 def answer_nearest(

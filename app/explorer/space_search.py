@@ -86,15 +86,13 @@ class SpaceSearch:
     def named(self, hits: Hits, query: int = 0) -> tuple[Neighbor, ...]:
         """The hits of one query, best first, with their names, and of occurrences their texts."""
         space, there = self.space, hits.rows[query] >= 0  # a search that found fewer ends in empty places
-        rows, scores = hits.rows[query][there], hits.scores[query][there]
+        rows, scores = hits.rows[query][there], hits.scores[query][there].tolist()
         texts = [""] * len(rows)
         if space.columns is not None and "text" in space.columns.column_names:
             texts = space.columns.column("text").take(pa.array(rows)).to_pylist()
             check_texts_read(texts)
-        found = zip(space.keys.take(rows), scores, rows, texts, strict=True)
-        return tuple(
-            Neighbor(rank, key, float(score), int(row), text) for rank, (key, score, row, text) in enumerate(found, 1)
-        )
+        ranks = range(1, len(rows) + 1)
+        return tuple(map(Neighbor, ranks, space.keys.take(rows), scores, rows.tolist(), texts))
 
     def named_each(self, found: Sequence[Hits]) -> list[tuple[Neighbor, ...]]:
         """The hits of several searches of one query, with their names: as `named`, in one look-up."""

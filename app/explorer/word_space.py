@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 from polysema.app.explorer import relations, results
 from polysema.app.explorer.analogy_answer import AnalogyQuestion, answer_analogy
 from polysema.app.explorer.cache import SingleFlightCache
-from polysema.app.explorer.neighbor_answer import answer_nearest, answer_neighbors
+from polysema.app.explorer.neighbor_answer import answer_nearest, answer_neighbors, answer_neighbors_of_each
 from polysema.app.explorer.options import AnalogyOptions, SearchOptions
 from polysema.app.explorer.space_contexts import SpaceContexts
 from polysema.app.explorer.space_search import SpaceSearch
@@ -124,7 +124,7 @@ class WordSpace:
         """
         how = policy or Policy(), search or SearchOptions()
         if isinstance(word, list):
-            return [answer_neighbors(self, one, k, *how) for one in word]
+            return answer_neighbors_of_each(self, word, k, *how)
         return answer_neighbors(self, word, k, *how)
 
     def nearest(

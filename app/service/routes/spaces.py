@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from polysema.app.explorer import AnalogyOptions, SearchOptions, WordSpace, query_vectors
+from polysema.app.explorer.neighbor_answer import answer_neighbors_of_each
 from polysema.app.explorer.options import parse_pair
 from polysema.app.explorer.results import NeighborAnswers
 from polysema.app.explorer.results.spaces import SpaceInfo, model_cards, space_names
@@ -99,7 +100,7 @@ async def neighbors_of(request: NeighborsRequest, state: StateDep) -> Response:
             if request.occurrences is not None:
                 state.check_model(opened)
                 terms = [query_vectors.occurrence(one.word, one.text, one.nth) for one in request.occurrences]
-            found = tuple(opened.neighbors(term, request.k, policy, search) for term in terms)
+            found = tuple(answer_neighbors_of_each(opened, terms, request.k, policy, search))
             return answer(NeighborAnswers.of(found, opened.origin, policy.describe()))
         if request.texts is not None:
             if opened.origin.layer is not None or opened.origin.pooling == "input embeddings":
