@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ NO_BROWSER = "Chromium is not here"
 # pulled weights and derived data of the tests: never the user's own, kept from one run to the next
 os.environ["POLYSEMA_HOME"] = str(ROOT / ".cache" / "tests")
 os.environ["HF_HUB_OFFLINE"] = "1"
+# each process of the tests, and each command that they start, would compile all modules anew
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # The threads of a matrix product wait for each other busily by default. Where other processes want the same cores, as
 # the workers of the tests and the dashboards that they start do, that takes three times the processor time.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -27,7 +31,11 @@ from polysema.core.errors import UnavailableError  # noqa: E402
 from polysema.core.model.catalog import entry  # noqa: E402
 from polysema.core.model.load import LanguageModel, load_model  # noqa: E402
 from polysema.core.model.pull import pull  # noqa: E402
-from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: E402, F401
+from tests.scheduling import (  # noqa: E402, F401
+    pytest_collection_modifyitems,
+    pytest_ignore_collect,
+    pytest_xdist_make_scheduler,
+)
 from tests.tiny_tokenizers import byte_level, unigram, wordpiece  # noqa: E402
 
 

@@ -25,7 +25,8 @@ def test_what_waits_has_a_process_of_its_own_and_all_tests_run(tmp_path: Path) -
         path = tmp_path / "tests" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(many)
-    rule = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom tests.scheduling import pytest_xdist_make_scheduler\n"
+    hooks = "pytest_ignore_collect, pytest_xdist_make_scheduler"
+    rule = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom tests.scheduling import {hooks}\n"
     (tmp_path / "pytest.ini").write_text("[pytest]\n")  # from here the files have their names
     (tmp_path / "conftest.py").write_text(rule)
     run = [sys.executable, "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile", "-p", "no:cacheprovider", "tests"]

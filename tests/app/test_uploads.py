@@ -135,9 +135,9 @@ def looked_at(files: list[tuple[str, bytes]]) -> object:
         ([("a.parquet", b"PAR1 and no more")], "a.parquet is damaged"),
         ([("a.vec", b"2 2\na 1 2\nb 3 x\n")], "a.vec"),
         ([("a.txt", b"word " * (LIMIT // 4))], "are more than the 1,048,576 that are taken here"),
-        ([("a.txt", packed(b"word\n" * 3_000_000))], "a.txt unfolds to more than 10,485,760 bytes"),
-        ([("a.txt.bz2", bz2.compress(b"word\n" * 3_000_000))], "a.txt.bz2 unfolds to more than 10,485,760 bytes"),
-        ([("a.txt.xz", lzma.compress(b"word\n" * 3_000_000))], "a.txt.xz unfolds to more than 10,485,760 bytes"),
+        ([("a.txt", packed(bytes(11 << 20)))], "a.txt unfolds to more than 10,485,760 bytes"),
+        ([("a.txt.bz2", bz2.compress(bytes(11 << 20)))], "a.txt.bz2 unfolds to more than 10,485,760 bytes"),
+        ([("a.txt.xz", lzma.compress(bytes(11 << 20)))], "a.txt.xz unfolds to more than 10,485,760 bytes"),
         ([(f"{n}.txt", b"a") for n in range(21)], "give 1 to 20 files; got 21"),
     ],
 )
