@@ -157,7 +157,7 @@ class Collection(HtmlRepr):
             IncompatibleError: The queries are of another width.
             CorruptError: A file is damaged; the message names it.
         """
-        if where is None and not exact and (found := search_alone(self._files, queries, k, space, recall)):
+        if where is None and not exact and (found := search_alone(self._files, queries, k, space, recall)) is not None:
             return found
         return self._files.read(lambda view: search_view(view, queries, Search(k, space, where, recall, exact)))  # type: ignore[arg-type]
 

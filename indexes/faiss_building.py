@@ -1,6 +1,7 @@
 """How an index of FAISS is built: rows set aside, training, and the rows added block by block."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,8 +46,11 @@ def held_out_rows(vectors: Floats, recipe: IndexSpec, metric: Metric, wanted: in
     return distinct_rows(vectors, min(wanted, n // 10), metric, rng)
 
 
-def train(searcher: FaissSearcher, rng: np.random.Generator) -> None:
-    """Train the cells and codes of an index that has any, on rows that are not set aside."""
+def train(searcher: FaissSearcher, rng: np.random.Generator, progress: Progress) -> None:
+    """Train the cells and codes of an index that has any, on rows that are not set aside.
+
+    `progress` hears of each round of the k-means that makes the cells; what it raises ends the training.
+    """
     if searcher.faiss.is_trained:
         return
     recipe = searcher.recipe
@@ -56,7 +60,32 @@ def train(searcher: FaissSearcher, rng: np.random.Generator) -> None:
     least = max(2**recipe.nbits, recipe.nlist)
     if len(sample) < least:  # FAISS wants a row for each centroid
         sample = np.resize(sample, least)
-    searcher.faiss.train(searcher.prepared(searcher.vectors[sample]))
+    rows = searcher.prepared(searcher.vectors[sample])
+    _train_cells(searcher, rows, progress)
+    progress("train the codes", 0, 1)
+    searcher.faiss.train(rows)  # whose cells are there: their codes alone
+
+
+def _train_cells(searcher: FaissSearcher, rows: Floats, progress: Progress) -> None:
+    """The means of the cells by FAISS's k-means, a round at a time, each from the means of the one before: its own
+    training can't be ended.
+    """
+    import faiss
+
+    f: Any = faiss
+    cells = f.downcast_index(f.extract_index_ivf(searcher.faiss))
+    quantizer, rounds = f.downcast_index(cells.quantizer), cells.cp.niter
+    centers = np.empty(0, np.float32)
+    for number in range(rounds):
+        progress("train the cells", number, rounds)
+        cells.cp.niter = 1
+        clustering = f.Clustering(cells.d, cells.nlist, cells.cp)
+        f.copy_array_to_vector(centers, clustering.centroids)
+        quantizer.reset()
+        clustering.train(rows, quantizer)
+        centers = f.vector_to_array(clustering.centroids)
+    cells.cp.niter = rounds
+    quantizer.is_trained = True
 
 
 def add_rows(searcher: FaissSearcher, progress: Progress) -> None:

@@ -104,7 +104,7 @@ class FaissIndex(Index):
         with faiss_threads(self._of_faiss):
             made = empty_index(self.recipe, self.dim, self.metric, self.building.seed)
             self._searcher = FaissSearcher(made, self.recipe, self.metric, vectors, held_rows)
-            train(self._searcher, rng)
+            train(self._searcher, rng, self._progress)
             add_rows(self._searcher, self._progress)
             self.curve, self.costs = FaissMeasurement(self._searcher, rng).run()
             if len(held_rows):

@@ -52,9 +52,9 @@ class SingleQuery:
         dim = int(searcher.vectors.shape[1])
         return cls(searcher, k, expected, parameters, searcher.metric, dim, swig_ptr, numbered)
 
-    def search(self, query: Floats) -> tuple[Ints, Floats, list[int]] | None:
-        """Rows and scores, (1, k) each, of a query (1, dim), and the rows as a list; None for a query with fewer
-        answers, or of which something is to be said.
+    def search(self, query: Floats) -> tuple[Floats, Ints] | None:
+        """Distances and numbers as FAISS has them, (1, k) each, of a query (1, dim), for `read`; None for a query with
+        fewer answers, or of which something is to be said.
         """
         squares = np.einsum("qd,qd->q", query, query).item()
         if not squares < inf:  # NaN, Inf, or numbers whose squares are no float32
@@ -66,8 +66,10 @@ class SingleQuery:
         scores, ids = np.empty((1, self.k), np.float32), np.empty((1, self.k), np.int64)
         pointer = self.swig_ptr
         self.searcher.faiss.search_c(1, pointer(query), self.k, pointer(scores), pointer(ids), self.parameters)
-        if ids.item(-1) < 0:
-            return None
+        return None if ids.item(-1) < 0 else (scores, ids)
+
+    def read(self, scores: Floats, ids: Ints) -> tuple[Ints, Floats, list[int]]:
+        """The rows and scores of what `search` found, (1, k) each, and the rows as a list."""
         if self.numbered is not None:
             ids = self.numbered.take(ids)
         if self.metric is Metric.EUCLIDEAN:

@@ -119,6 +119,23 @@ class NextTokenModel:
         return self._encoder_rows[n_rows]
 
 
+def kept_numbers(model: LanguageModel, n_tokens: int, n_rows: int) -> int:
+    """How many numbers the keys and values of texts that are written side by side are.
+
+    Args:
+        model: A model that writes.
+        n_tokens: The tokens of each text in the end.
+        n_rows: How many texts.
+
+    Returns:
+        A key and a value for each token, head and layer; heads that share theirs count once.
+    """
+    config = model.whole.config
+    heads = getattr(config, "num_key_value_heads", None) or model.n_heads
+    width = getattr(config, "head_dim", None) or model.dim // model.n_heads
+    return int(2 * model.n_layers * heads * width * n_tokens * n_rows)
+
+
 def source_units(model: LanguageModel, source: str) -> tuple[Unit, ...]:
     """The tokens of what an encoder-decoder reads, as they stand in the text.
 

@@ -42,24 +42,27 @@ def _pooled(wanted: WantedVectors, batch: TextBatch, groups: dict[int, _Group], 
     """
     model, layers, encoded, beside = wanted.model, wanted.layers, batch.encoded, batch.sources
     out = np.empty((len(layers), total, model.dim), np.float32)
-    query = sorted(groups)  # texts without a word cost no forward pass
-    windows = [(number, w) for number in query for w in range(len(encoded[number].windows))]
-    # of a text in several windows the tokens are gathered first
-    whole = {
-        n: np.empty((len(layers), len(encoded[n]), model.dim), np.float32) for n in query if len(encoded[n].windows) > 1
+    # texts without a word, and windows from which none is taken, cost no forward pass
+    parts = [(number, encoded[number].takes[groups[number].tokens]) for number in sorted(groups)]
+    windows = [(number, w) for number, takes in parts for w in np.unique(takes[:, 0]).tolist()]
+    # of a text in several windows the tokens of its words are gathered first
+    gathered = {
+        n: np.empty((len(layers), len(takes), model.dim), np.float32)
+        for n, takes in parts
+        if len(encoded[n].windows) > 1
     }
 
     def take(item: int, states: list[Floats]) -> None:
         number, window = windows[item]
-        takes, group = encoded[number].takes, groups[number]
-        if number in whole:
+        group = groups[number]
+        takes = encoded[number].takes[group.tokens]
+        if number in gathered:
             mine = np.flatnonzero(takes[:, 0] == window)
             for place, state in enumerate(states):
-                whole[number][place, mine] = state[takes[mine, 1]]
+                gathered[number][place, mine] = state[takes[mine, 1]]
             return
-        places = takes[group.tokens, 1]
         for place, state in enumerate(states):
-            out[place, group.rows] = pool(state, places, group.sizes, wanted.pooling)
+            out[place, group.rows] = pool(state, takes[:, 1], group.sizes, wanted.pooling)
 
     model.engine.run(
         [encoded[n].windows[w] for n, w in windows],
@@ -67,10 +70,10 @@ def _pooled(wanted: WantedVectors, batch: TextBatch, groups: dict[int, _Group], 
         take,
         [beside[n] for n, _ in windows] if beside is not None else None,
     )
-    for number, hidden in whole.items():
+    for number, hidden in gathered.items():
         group = groups[number]
         for place, state in enumerate(hidden):
-            out[place, group.rows] = pool(state, group.tokens, group.sizes, wanted.pooling)
+            out[place, group.rows] = pool(state, np.arange(len(state)), group.sizes, wanted.pooling)
     return out
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from polysema.core.space.space import Ints
+from polysema.core.space.space import Floats, Ints
 from polysema.indexes.store.matches import Matches
 from polysema.indexes.store.segment_search import is_small
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from polysema.indexes.store.view import CollectionView
 
 MAX_WAYS = 64  # numbers of answers and recalls whose way is remembered for a version
+FIELDS = frozenset(one.name for one in fields(Matches))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +40,33 @@ class SingleSearch:
         if queries.shape != (1, self.query.dim) or queries.dtype.kind not in "fiu":
             return None
         found = self.query.search(np.ascontiguousarray(queries, np.float32))
-        if found is None:
-            return None
-        rows, scores, listed = found
+        return None if found is None else SingleMatches(self, *found)
+
+    def ids(self, listed: list[int]) -> list[str]:
+        """The ids of some rows."""
         starts, data = self.starts, self.data
-        names = [str(data[starts[row] : starts[row + 1]], "utf-8") for row in listed]
-        return Matches([names], scores, self.space, self.recall, self.view, self.places.copy(), rows)
+        return [str(data[starts[row] : starts[row + 1]], "utf-8") for row in listed]
+
+
+class SingleMatches(Matches):
+    """What was found for one query; its fields are made when they are looked at: the ids alone, or all."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, way: SingleSearch, scores: Floats, numbers: Ints):
+        object.__setattr__(self, "_found", (way, scores, numbers))
+
+    def __getattr__(self, name: str) -> object:
+        if name not in FIELDS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        way, *found = self._found
+        rows, scores, listed = way.query.read(*found)
+        ids = [way.ids(listed)]
+        if name == "ids":
+            object.__setattr__(self, "ids", ids)
+            return ids
+        super().__init__(ids, scores, way.space, way.recall, way.view, way.places.copy(), rows)
+        return getattr(self, name)
 
 
 def search_alone(

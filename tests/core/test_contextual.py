@@ -7,6 +7,7 @@ import pytest
 
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import EmbeddingOptions, embed, embed_stream, word_vectors
+from polysema.core.model.engine import TorchEngine
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.pooling import pool
 from polysema.core.model.tokens import Occurrence, Span
@@ -213,6 +214,27 @@ def test_a_text_longer_than_the_window_is_read_whole(tiny: dict[str, Path]) -> N
     assert (len(hidden.occurrences), hidden.split) == (122, (0,))
     assert np.isfinite(hidden.vectors).all()
     assert "32 tokens" in hidden.origin.windows
+
+
+def test_of_a_long_text_the_windows_with_a_wanted_word_are_read(
+    tiny: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model(str(tiny["bert"]), "cpu", "torch")  # 32 positions
+    text = " ".join(["river", "bank", "swan"] * 40)
+    every = embed(model, [text, "river bank"], [0, 2])
+    read: list[int] = []
+
+    run = TorchEngine.run
+
+    def counted(self, windows, layers, take, sources=None):  # type: ignore[no-untyped-def]
+        read.append(len(windows))
+        run(self, windows, layers, take, sources)
+
+    monkeypatch.setattr(TorchEngine, "run", counted)
+    wanted = [every.occurrences[place] for place in (1, 60, 120)]
+    found = embed(model, [text, "river bank"], [0, 2], occurrences=wanted)
+    assert (read, found.split) == ([3], (0,))  # two windows of the first text, the only one of the second
+    np.testing.assert_allclose(found.vectors, every.vectors[:, [1, 60, 120]], atol=1e-5)
 
 
 def test_streaming_gives_the_same_as_all_at_once(minilm: LanguageModel) -> None:

@@ -322,7 +322,9 @@ def test_progress_is_told_and_can_end_it() -> None:
     message: list[tuple[str, int, int]] = []
     vectors = clustered(40_000, 3)[:, :8]
     FaissIndex(vectors, recipe=IndexSpec("ivf-sq8", nlist=8), progress=lambda *step: message.append(step))
-    assert message == [("index", done, 40_000) for done in (0, 16_384, 32_768, 40_000, 40_000)]
+    rounds = [("train the cells", number, 10) for number in range(10)]
+    added = [("index", done, 40_000) for done in (0, 16_384, 32_768, 40_000, 40_000)]
+    assert message == [*rounds, ("train the codes", 0, 1), *added]
 
     class StopError(Exception):
         pass
@@ -333,6 +335,8 @@ def test_progress_is_told_and_can_end_it() -> None:
 
     with pytest.raises(StopError):
         FaissIndex(vectors, recipe=IndexSpec("hnsw", M=4, ef_construction=8), progress=stop)
+    with pytest.raises(StopError):
+        FaissIndex(vectors, recipe=IndexSpec("ivf", nlist=8), progress=stop)  # between two rounds of its k-means
 
 
 def test_mapped_vectors_are_not_copied(tmp_path: Path) -> None:

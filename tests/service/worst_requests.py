@@ -196,11 +196,15 @@ WORST: tuple[WorstRequest, ...] = (
     post("/v1/generate", {"model": G2P, "text": "phone" * 12, "max_new_tokens": 200, "k": 69, "num_beams": 2}),
     post(
         "/v1/generate",
-        {"model": MARIAN, "text": SENTENCE * 4, "max_new_tokens": 200, "k": 1000, "num_beams": 16},
+        {"model": MARIAN, "text": SENTENCE * 4, "max_new_tokens": 20, "k": 1000, "num_beams": 16},
         True,
     ),
-    post(
-        "/v1/generate", {"model": SMOL, "text": SENTENCE * 150, "max_new_tokens": 20, "k": 1000, "num_beams": 16}, True
+    post("/v1/generate", {"model": SMOL, "text": SENTENCE * 5, "max_new_tokens": 20, "k": 1000, "num_beams": 16}, True),
+    refused(
+        post(
+            "/v1/generate",
+            {"model": SMOL, "text": SENTENCE * 150, "max_new_tokens": 20, "num_beams": 16},
+        )
     ),
     post("/v1/fill-mask", {"model": BERT, "text": SENTENCE * 2 + "[MASK].", "k": 20}),
     post("/v1/fill-mask", {"model": BERT, "text": SENTENCE * 2 + "[MASK].", "k": 1000, "max_pieces": 5}, True),

@@ -77,3 +77,15 @@ def test_later_rows_and_deleted_ones_are_seen(tmp_path: Path) -> None:
     assert c.search(vectors[5:6], 1).ids != [["id 5"]]
     c.add(["new"], vectors[5:6])
     assert c.search(vectors[5:6], 1).ids == [["new"]]
+
+
+def test_what_was_found_is_made_when_it_is_looked_at(collection: Collection) -> None:
+    query = np.random.default_rng(2).normal(size=(1, DIM))
+    found, other = collection.search(query, 3), collection.search(query, 3)
+    assert other.scores.shape == (1, 3)  # all fields, then the ids
+    assert found.ids == other.ids  # the ids, then the others
+    assert (len(found), found.table().column("id").to_pylist()) == (1, found.ids[0])
+    assert np.array_equal(found.scores, other.scores)
+    assert found.ids is found.ids
+    with pytest.raises(AttributeError, match="no attribute 'id'"):
+        found.id  # type: ignore[attr-defined]  # noqa: B018

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1", tags=["inside"])
 EVENTS = "text/event-stream"
+CANDIDATE_NUMBERS = 48  # four bytes each: what one takes in memory until the answer is written
 
 
 def _or_events(found: Responses) -> Responses:
@@ -56,10 +57,17 @@ async def generate(body: GenerateRequest, state: StateDep, request: Request) -> 
     state.names.check(body.model)
 
     def begin() -> Steps:
+        from polysema.core.inside.next_token import kept_numbers
+
         handle = state.explorer.model(body.model).generation
-        count = check_read_tokens(state, handle.on_torch(), [body.text], None)
+        model = handle.on_torch()
+        count = check_read_tokens(state, model, [body.text], None)
         check_passes(state, count + body.max_new_tokens * body.num_beams)
-        state.limits.check_numbers(body.max_new_tokens * body.k * body.num_beams, "these candidates")
+        candidates = body.max_new_tokens * body.k * body.num_beams
+        state.limits.check_numbers(CANDIDATE_NUMBERS * candidates, "these candidates")
+        if body.num_beams > 1:
+            kept = kept_numbers(model, count + body.max_new_tokens, body.num_beams)
+            state.limits.check_numbers(kept, "the keys and values of these beams")
         looks = body.cross_attention and wanted == EVENTS
         return handle.stream(body.text, body.max_new_tokens, body.k, body.options, looks)
 
