@@ -9,6 +9,7 @@ import click
 from polysema.app.cli.measure_bias import measure_bias
 from polysema.app.cli.measure_labels import COMMANDS as LABEL_COMMANDS
 from polysema.app.cli.measure_labels import label_option
+from polysema.app.cli.model_options import on_option
 from polysema.app.cli.output import (
     Row,
     format_option,
@@ -18,6 +19,7 @@ from polysema.app.cli.output import (
 )
 from polysema.app.cli.reports import print_report, report
 from polysema.app.cli.space_options import METHODS, SpaceView, view_options
+from polysema.core.errors import UserError
 
 vocabulary_option = click.option(
     "--vocabulary",
@@ -140,8 +142,9 @@ def _known(value: float) -> float | None:
     multiple=True,
     help="A model; may be given several times.  [default: all that are here]",
 )
+@on_option
 @format_option
-def senses(file: str | None, label: str | None, names: tuple[str, ...], form: str) -> None:
+def senses(file: str | None, label: str | None, names: tuple[str, ...], on: str | None, form: str) -> None:
     """Print how often a word's nearest other occurrence has the same sense, for each layer (leave-one-out).
 
     FILE has the columns word, sense, text, and start and end (characters) or span; without one, the corpus is the one
@@ -152,8 +155,10 @@ def senses(file: str | None, label: str | None, names: tuple[str, ...], form: st
     from polysema.core.model.catalog import models_here
 
     if file is not None:
-        _own_senses(file, label, names or models_here(), form)
+        _own_senses(file, label, names or models_here(), on or "", form)
         return
+    if on:
+        raise UserError("--on is for a FILE: the corpus of senses is embedded once, here, and kept")
     with progress_bar() as progress:
         report = shell_explorer().measures.senses(names or models_here(), progress)
     rows = [
@@ -172,13 +177,13 @@ def senses(file: str | None, label: str | None, names: tuple[str, ...], form: st
     show(form, rows, report, ["", note, *report.notes])
 
 
-def _own_senses(file: str, label: str | None, names: Sequence[str], form: str) -> None:
+def _own_senses(file: str, label: str | None, names: Sequence[str], on: str, form: str) -> None:
     from polysema.app.cli.shell_explorer import shell_explorer
     from polysema.core.measure.annotations import read_annotations
 
     given = read_annotations(file, label)
     with progress_bar() as progress:
-        found = shell_explorer().measures.annotated_senses(given, names, progress)
+        found = shell_explorer().measures.annotated_senses(given, names, progress, on)
     rows: list[Row] = [
         {"model": one.model, "layer": one.layer, "accuracy": round(one.accuracy, 4)} for one in found.rows
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from polysema.app.cli.model_options import on_option
 from polysema.app.cli.output import Row, progress_bar
 from polysema.app.cli.reports import print_report, report
 
@@ -28,9 +29,10 @@ ADJUSTED = ("adjusted_self_similarity", "adjusted_intra_similarity", "adjusted_e
 @click.option(
     "--min-contexts", type=click.IntRange(2), default=5, show_default=True, help="In how many texts a word must stand."
 )
+@on_option
 @report
 def measure_contextuality(
-    file: str, names: tuple[str, ...], limit: int, min_contexts: int, form: str, output: str | None
+    file: str, names: tuple[str, ...], limit: int, min_contexts: int, on: str | None, form: str, output: str | None
 ) -> None:
     """Print how contextual the vectors of each layer are, over the texts of FILE (Ethayarajh 2019).
 
@@ -47,7 +49,9 @@ def measure_contextuality(
 
     texts = list(islice((text for text in open_corpus(file) if text.strip()), limit))
     with progress_bar() as progress:
-        found = shell_explorer().measures.contextuality(texts, names or (DEFAULT_MODEL,), min_contexts, progress)
+        found = shell_explorer().measures.contextuality(
+            texts, names or (DEFAULT_MODEL,), min_contexts, progress, on or ""
+        )
     rows: list[Row] = [
         {"model": one.model, "first words": one.first_words, "layer": one.layer}
         | {name: round(float(getattr(one, name)), 4) for name in (*MEASURES, *ADJUSTED)}
@@ -59,8 +63,9 @@ def measure_contextuality(
 @click.command(name="wic", short_help="Word in context: the same sense in two texts or not.")
 @click.argument("file", type=click.Path())
 @models_option
+@on_option
 @report
-def measure_wic(file: str, names: tuple[str, ...], form: str, output: str | None) -> None:
+def measure_wic(file: str, names: tuple[str, ...], on: str | None, form: str, output: str | None) -> None:
     """Print how often the cosine of a word's vectors in two texts tells whether it means the same there.
 
     FILE has the columns word, sentence1, sentence2 and label, or is WiC's `.data.txt` with its `.gold.txt` beside it.
@@ -73,7 +78,7 @@ def measure_wic(file: str, names: tuple[str, ...], form: str, output: str | None
 
     pairs = read_context_pairs(file)
     with progress_bar() as progress:
-        found = shell_explorer().measures.word_in_context(pairs, names or (DEFAULT_MODEL,), progress)
+        found = shell_explorer().measures.word_in_context(pairs, names or (DEFAULT_MODEL,), progress, on or "")
     rows: list[Row] = [
         {"model": one.model, "layer": "static" if one.layer is None else one.layer, "accuracy": round(one.accuracy, 4)}
         for one in found.rows
@@ -85,8 +90,11 @@ def measure_wic(file: str, names: tuple[str, ...], form: str, output: str | None
 @click.argument("file", type=click.Path())
 @models_option
 @label_option
+@on_option
 @report
-def measure_probe(file: str, names: tuple[str, ...], label: str | None, form: str, output: str | None) -> None:
+def measure_probe(
+    file: str, names: tuple[str, ...], label: str | None, on: str | None, form: str, output: str | None
+) -> None:
     """Print how well the labels of words in texts are read off the vectors of each layer by a linear probe.
 
     FILE has the columns word, text, a label, and start and end (characters) or span; five folds by text. In the control
@@ -99,7 +107,7 @@ def measure_probe(file: str, names: tuple[str, ...], label: str | None, form: st
 
     given = read_annotations(file, label)
     with progress_bar() as progress:
-        found = shell_explorer().measures.probe(given, names or (DEFAULT_MODEL,), progress)
+        found = shell_explorer().measures.probe(given, names or (DEFAULT_MODEL,), progress, on or "")
     rows: list[Row] = [
         {
             "model": one.model,

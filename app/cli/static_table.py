@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from polysema.app.cli.former_names import CurrentCommand, RenamedOption
-from polysema.app.cli.model_options import column_option, dialect_options, tell_corpus
+from polysema.app.cli.model_options import column_option, dialect_options, on_option, tell_corpus
 from polysema.app.cli.output import model_option, progress_bar, tell_notes
 from polysema.core.errors import UserError
 
@@ -37,6 +37,7 @@ from polysema.core.errors import UserError
 )
 @click.option("--keep-case", is_flag=True, help="With --corpus: Bank and bank are two words.")
 @click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
+@on_option
 def table(
     target: str,
     model: str,
@@ -51,6 +52,7 @@ def table(
     max_contexts: int | None,
     keep_case: bool,
     device: str | None,
+    on: str | None,
 ) -> None:
     """Write a static table of MODEL to TARGET, in the format of its ending.
 
@@ -74,7 +76,7 @@ def table(
     how = TableOptions(layer, not keep_case, min_count, max_contexts)
     with progress_bar() as progress:
         made = explorer.exports.static_table(
-            explorer.model(model, ModelOptions(patient=True)), chosen, corpus, how, progress
+            explorer.model(model, ModelOptions(patient=True)), chosen, corpus, how, progress, on or ""
         )
     found = explorer.exports.write(made, target)
     tell_notes(found.origin)

@@ -125,6 +125,7 @@ class ExportExplorer:
         corpus: Corpus | None = None,
         options: TableOptions | None = None,
         progress: Progress = no_progress,
+        on: str = "",
     ) -> WordSpace:
         """A table of static vectors made from a model, as a space.
 
@@ -134,6 +135,7 @@ class ExportExplorer:
             corpus: Texts over which each word's hidden states are averaged (Bommasani et al. 2020).
             options: With a corpus: the layer, the case, and which words are left out.
             progress: Told how many texts are read.
+            on: With a corpus: who computes its states, such as `local:4` or `ray`; empty: this process.
 
         Returns:
             The space, (n_words, dim).
@@ -141,20 +143,24 @@ class ExportExplorer:
         Raises:
             PolysemaError: There is neither a list of words nor a corpus, or no word is left.
         """
+        from polysema.app.export.states import states_on
         from polysema.core.model.distill import TableOptions, distill
         from polysema.core.model.static import word_table
 
         if not words and corpus is None:
             raise UserError("give words, a corpus, or both")
-        loaded, how = self._model(model).model, options or TableOptions()
+        handle, how = self._model(model), options or TableOptions()
+        loaded = handle.model
         if corpus is None:
+            if on:
+                raise UserError("words alone have their input embeddings, which no pass computes: on needs a corpus")
             return self._explorer.hold(word_table(loaded, list(dict.fromkeys(words or ()))))
 
         def tell(_stage: str, done: int, _total: int) -> None:
             progress("texts", done, corpus.lines)
 
-        space = distill(loaded, corpus, words, how, tell)
-        return self._explorer.hold(space)
+        with states_on(on, loaded, self._explorer.names.locate(handle.name)) as stream:
+            return self._explorer.hold(distill(loaded, corpus, words, how, tell, stream))
 
     def write(
         self, space: str | Space | WordSpace, path: Path | str, layout: str | None = None, replace: bool = False

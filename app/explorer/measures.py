@@ -151,6 +151,7 @@ class MeasureExplorer:
         models: Sequence[str] = (DEFAULT_MODEL,),
         min_contexts: int = MIN_CONTEXTS,
         progress: Progress = no_progress,
+        on: str = "",
     ) -> ContextualityReport:
         """How contextual each layer of each model is, with the first word of each text and without (Ethayarajh 2019).
 
@@ -159,6 +160,7 @@ class MeasureExplorer:
             models: Their names.
             min_contexts: In how many texts a word stands whose self-similarity counts.
             progress: Told of each model.
+            on: Who computes the states, such as `local:4` or `ray`; empty: this process. The numbers are the same.
 
         Returns:
             Two rows for each layer.
@@ -166,10 +168,14 @@ class MeasureExplorer:
         Raises:
             UserError: No word stands in so many texts, or all vectors would need more memory than is used here.
         """
-        return measure_contextuality(self._explorer, list_of(texts, "texts"), models, min_contexts, progress)
+        return measure_contextuality(self._explorer, list_of(texts, "texts"), models, min_contexts, progress, on)
 
     def annotated_senses(
-        self, given: Annotations, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress
+        self,
+        given: Annotations,
+        models: Sequence[str] = (DEFAULT_MODEL,),
+        progress: Progress = no_progress,
+        on: str = "",
     ) -> LabelReport:
         """How often a word's nearest other occurrence among one's own annotated words has its sense (leave-one-out).
 
@@ -177,14 +183,19 @@ class MeasureExplorer:
             given: Of `polysema.core.measure.annotations.read_annotations`, or `annotations_of` rows.
             models: Their names.
             progress: Told of each model.
+            on: Who computes the states, such as `local:4` or `ray`; empty: this process. The numbers are the same.
 
         Returns:
             A row for each layer, beside what the most frequent sense alone would reach.
         """
-        return measure_annotated_senses(self._explorer, given, models, progress)
+        return measure_annotated_senses(self._explorer, given, models, progress, on)
 
     def word_in_context(
-        self, pairs: Sequence[ContextPair], models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress
+        self,
+        pairs: Sequence[ContextPair],
+        models: Sequence[str] = (DEFAULT_MODEL,),
+        progress: Progress = no_progress,
+        on: str = "",
     ) -> LabelReport:
         """How often a threshold on the cosine of a word's vectors in two texts says whether it means the same (WiC).
 
@@ -192,14 +203,19 @@ class MeasureExplorer:
             pairs: Of `polysema.core.measure.annotations.read_context_pairs`; at least five.
             models: Their names.
             progress: Told of each model.
+            on: Who computes the states, such as `local:4` or `ray`; empty: this process. The numbers are the same.
 
         Returns:
             A row for each layer, and one whose layer is None for a static vector, the same in both texts.
         """
-        return measure_word_in_context(self._explorer, pairs, models, progress)
+        return measure_word_in_context(self._explorer, pairs, models, progress, on)
 
     def probe(
-        self, given: Annotations, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress
+        self,
+        given: Annotations,
+        models: Sequence[str] = (DEFAULT_MODEL,),
+        progress: Progress = no_progress,
+        on: str = "",
     ) -> ProbeReport:
         """How well labels of words in texts are read off each layer by a linear probe, beside a control task.
 
@@ -207,11 +223,12 @@ class MeasureExplorer:
             given: Of `polysema.core.measure.annotations.read_annotations`, or `annotations_of` rows.
             models: Their names.
             progress: Told of each layer.
+            on: Who computes the states, such as `local:4` or `ray`; empty: this process. The numbers are the same.
 
         Returns:
             A row for each layer: accuracy, that of the control task, and the selectivity (Hewitt and Liang 2019).
         """
-        return measure_probe(self._explorer, given, models, progress)
+        return measure_probe(self._explorer, given, models, progress, on)
 
     def bias(
         self,

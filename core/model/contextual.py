@@ -12,7 +12,7 @@ from polysema.core.model.first_position import first_note, first_outliers
 from polysema.core.model.hidden_batch import HiddenBatch, joined
 from polysema.core.model.language_model import LanguageModel
 from polysema.core.model.pooling import check_pooling
-from polysema.core.model.text_batches import texts_a_batch, tokenized_batches
+from polysema.core.model.text_batches import TextBatch, batched, texts_a_batch, tokenized_batches
 from polysema.core.model.tokens import Occurrence, Span, check_span, find_word, occurrences_of
 from polysema.core.model.unknown import unknown_notes
 from polysema.core.space.spelling import spelling_note
@@ -114,6 +114,40 @@ def embed_stream(
         if choose is not occurrences_of:  # those are sound
             _check_spans(batch.texts, chosen, batch.first)
         yield word_batch(wanted, batch, chosen)
+
+
+def planned_batches(
+    model: LanguageModel,
+    texts: Iterable[str],
+    layers: Sequence[int],
+    options: EmbeddingOptions,
+    occurrences: "Sequence[Occurrence] | Choose | None" = None,
+) -> Iterator[tuple[int, list[str], list[Occurrence]]]:
+    """The batches in which `embed_stream` reads texts: the number of the first, the texts, and what is wanted of
+    them.
+    """
+    if model.reads_two or options.unit == "tokens":
+        raise UserError(f"words that {model.name} reads beside a source, and tokens, are embedded by one process")
+    require_finite(model)
+    choose = _choice(occurrences)
+    for first, batch, _ in batched(texts, None, options.batch_texts or texts_a_batch(len(layers), model.dim)):
+        chosen = choose(batch, first)
+        if choose is not occurrences_of:
+            _check_spans(batch, chosen, first)
+        yield first, batch, chosen
+
+
+def embed_batch(
+    model: LanguageModel,
+    layers: tuple[int, ...],
+    options: EmbeddingOptions,
+    first: int,
+    texts: list[str],
+    occurrences: Sequence[Occurrence],
+) -> HiddenBatch:
+    """The states of one of the batches of `planned_batches`, as `embed_stream` gives them."""
+    wanted = WantedVectors(model, layers, options.pooling, model.origin(None, options.pooling))
+    return word_batch(wanted, TextBatch(first, texts, model.encode(texts), None), occurrences)
 
 
 def _choice(occurrences: "Sequence[Occurrence] | Choose | None") -> Choose:

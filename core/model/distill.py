@@ -3,7 +3,7 @@
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -90,17 +90,18 @@ def distill(
     words: Sequence[str] | None = None,
     options: TableOptions | None = None,
     progress: Progress = no_progress,
+    stream: Callable[..., Iterator[HiddenBatch]] = embed_stream,
 ) -> Space:
     """Every word's mean over its occurrences in `texts`, (n_words, dim), the frequent first; column `count`.
 
     `words` are the only ones wanted. A decoder's first position is left out where it is an outlier. Memory grows with
     the words, not with the texts. Raises `UserError` when no word is left. `progress` hears how many texts are read,
-    of how many nobody knows (0).
+    of how many nobody knows (0). `stream` computes the states, as `embed_stream` does.
     """
     how = options or TableOptions()
     (layer,) = model.check_layers([how.layer])
     means, texts_read = WordMeans(how, words), 0
-    for part in embed_stream(model, texts, [layer], EmbeddingOptions("mean"), means.choose):
+    for part in stream(model, texts, [layer], EmbeddingOptions("mean"), means.choose):
         if layer in first_outliers(model).alike:
             means.n_first += len(part.first)
             part = part.without_first()

@@ -52,6 +52,7 @@ class SingleMatches(Matches):
     """What was found for one query; its fields are made when they are looked at: the ids alone, or all."""
 
     __slots__ = ("_found",)
+    _found: tuple[SingleSearch, Floats, Ints]
 
     def __init__(self, way: SingleSearch, scores: Floats, numbers: Ints):
         object.__setattr__(self, "_found", (way, scores, numbers))
@@ -59,8 +60,8 @@ class SingleMatches(Matches):
     def __getattr__(self, name: str) -> object:
         if name not in FIELDS:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        way, *found = self._found
-        rows, scores, listed = way.query.read(*found)
+        way, distances, numbers = self._found
+        rows, scores, listed = way.query.read(distances, numbers)
         ids = [way.ids(listed)]
         if name == "ids":
             object.__setattr__(self, "ids", ids)
@@ -90,13 +91,13 @@ def single_search(view: CollectionView, k: int, space: str | None, recall: float
 
     It is remembered with the version: what is checked here is the same for every query.
     """
+    if type(k) is not int or k < 1 or not (recall is None or (type(recall) is float and 0 < recall <= 1)):
+        return None  # also True, which is 1 as a key
     key = (k, space, recall)
     try:
         return view.single_searches[key]
-    except (KeyError, TypeError):  # a wrong k or recall may be anything
+    except (KeyError, TypeError):  # a wrong name of a space may be anything
         pass
-    if type(k) is not int or k < 1 or not (recall is None or (type(recall) is float and 0 < recall <= 1)):
-        return None
     made = _made(view, k, space, recall)
     if len(view.single_searches) < MAX_WAYS:
         view.single_searches[key] = made

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -24,6 +25,7 @@ from polysema.app.export.run import shard_work, verify
 from polysema.app.export.worker_model import WorkerModel
 from polysema.core.corpus import Corpus, open_records
 from polysema.core.errors import ConflictError, NotFoundError, UnavailableError, UserError
+from polysema.core.measure.annotations import LabeledWord, annotations_of
 from polysema.core.model.catalog import locate
 from polysema.core.model.load import load_model
 from tests.endurance import ENDURE
@@ -191,6 +193,33 @@ def test_a_worker_a_node_and_the_driver_are_killed(
     kills = {9: kill_a_worker, 15: cluster.remove_node}
     finish_with_kills(corpus, tiny["bert"], folder, cluster.address, kills)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == bytes_of_one_process
+
+
+def test_a_table_and_measures_on_processes_have_the_digits_of_one(texts: Path, tiny: dict[str, Path]) -> None:
+    explorer, model, corpus = Explorer("cpu"), str(tiny["bert"]), open_records(texts)
+    here = explorer.exports.static_table(model, corpus=corpus)
+    there = explorer.exports.static_table(model, corpus=corpus, on="local:2")
+    assert (list(here), here.origin.notes) == (list(there), there.origin.notes)
+    np.testing.assert_array_equal(np.asarray(here.space.vectors), np.asarray(there.space.vectors))
+    lines = list(corpus)
+    measured = [explorer.measures.contextuality(lines, [model], on=on).rows for on in ("", "local:2")]
+    assert measured[0] == measured[1]
+    rows = [LabeledWord("bank", str(number % 2), text) for number, text in enumerate(lines)]
+    given = annotations_of(rows)
+    senses = [explorer.measures.annotated_senses(given, [model], on=on).rows for on in ("", "local:2")]
+    assert senses[0] == senses[1]
+    with pytest.raises(UserError, match="on needs a corpus"):
+        explorer.exports.static_table(model, ["bank"], on="local:2")
+
+
+def test_a_table_on_a_cluster_has_the_digits_of_one_process(
+    texts: Path, tiny: dict[str, Path], cluster: RayNodes
+) -> None:
+    explorer, model, corpus = Explorer("cpu"), str(tiny["bert"]), open_records(texts)
+    here = explorer.exports.static_table(model, corpus=corpus)
+    there = explorer.exports.static_table(model, corpus=corpus, on=cluster.address)
+    assert list(here) == list(there)
+    np.testing.assert_array_equal(np.asarray(here.space.vectors), np.asarray(there.space.vectors))
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ def test_the_short_way_has_the_answers_of_the_long_one(collection: Collection, k
     queries[0] = view.vectors("v", np.array([0]), np.array([7]))
     if k <= 150:
         assert single_search(view, k, None, recall) is not None
+        assert k > 1 or single_search(view, True, None, recall) is None
     for query in queries:
         long = search_view(view, query[None], Search(k, None, None, recall))  # type: ignore[arg-type]
         same(collection.search(query[None], k, recall=recall), long)

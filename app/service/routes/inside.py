@@ -134,9 +134,10 @@ async def attribution(request: AttributionRequest, state: StateDep) -> Response:
 
     def ask() -> Response:
         how = AttentionOptions(request.target, request.stack)
-        check_read_tokens(
-            state, state.explorer.model(request.model).internals.on_torch(how.stack), [request.text], request.target
-        )
+        model = state.explorer.model(request.model).internals.on_torch(how.stack)
+        count = check_read_tokens(state, model, [request.text], request.target)
+        parts = 2 * model.n_layers * model.dim  # of each token what attention and MLP add at every layer
+        state.limits.check_numbers(count * parts, "the states that are taken apart")
         found = state.explorer.model(request.model).attribution(
             request.text, request.word, request.against, request.at, how
         )
