@@ -9,6 +9,8 @@ import streamlit as st
 from polysema.app.dashboard.permalink import plain
 from polysema.app.explorer.results import Neighbor, OccurrenceHit
 
+EMPTY = "\u200b"  # a part without letters: Markdown makes no element of nothing
+
 
 @dataclass(frozen=True, slots=True)
 class ListedRow:
@@ -25,13 +27,22 @@ class ListedRow:
 
 
 def clickable_list(
-    rows: Sequence[ListedRow], key: str, choose: Callable[[object], None], baseline: float = math.nan
+    rows: Sequence[ListedRow],
+    key: str,
+    choose: Callable[[object], None],
+    baseline: float = math.nan,
+    *,
+    in_columns: bool = False,
 ) -> None:
-    """A button for each row, with a bar behind it and a mark at the baseline; a click calls `choose` with its value."""
+    """A button for each row, with a bar behind it and a mark at the baseline; a click calls `choose` with its value.
+
+    `in_columns` puts the marked letters of all names below each other, for a list whose key begins with `columns_`.
+    """
+    label = _label_in_columns if in_columns else _label
     with st.container(key=f"ps_list_{key}", gap=None):
         for place, row in enumerate(rows):
             st.button(
-                _label(place + 1, row),
+                label(place + 1, row),
                 key=f"{key}_{place}",
                 type="tertiary",
                 width="stretch",
@@ -71,3 +82,15 @@ def _label(rank: int, row: ListedRow) -> str:
     score = f" :gray[{row.score:.3f}]" if row.score is not None else ""
     note = f"  \n:small[:gray[{plain(row.note)}]]" if row.note else ""
     return f":gray[{rank}]  {name}{score}{note}"
+
+
+def _label_in_columns(rank: int, row: ListedRow) -> str:
+    """Five parts, each an element of its own for the grid of the style sheet, also where nothing stands before or
+    behind the marked letters.
+    """
+    start, end = row.marked
+    before, marked, after = row.name[:start], row.name[start:end], row.name[end:]
+    lead, gap = (" " * part.isspace() for part in (before[-1:], after[:1]))
+    before, marked, after = (plain(part) or EMPTY for part in (before, marked, after))
+    score = EMPTY if row.score is None else f"{row.score:.3f}"
+    return f":gray[{rank}] :small[{before}]{lead}**{marked}**{gap}:small[{after}] :gray[{score}]"

@@ -125,6 +125,26 @@ def test_a_sentence_of_contexts_is_looked_at_and_its_neighbors_lead_on() -> None
     assert not app.exception
 
 
+def test_a_line_of_the_concordance_is_looked_at_also_of_another_word() -> None:
+    app = page("contexts", map="PCA")
+    line = app.button(key="columns_concordance_3").label
+    press(app, "columns_concordance_3")
+    assert "Nearest at layer 6" in html(app)
+    word, text, start = app.session_state["contexts_focus"]
+    assert (word, text[start : start + 4].lower()) == ("bank", "bank")
+    behind = text[start + 4 :].strip(" .").split(" ")[-1]
+    assert behind in line
+    app.text_input(key="concordance_word").set_value("otter").run()
+    press(app, "columns_concordance_0")
+    assert app.selectbox(key="word").value == "otter"
+    assert "Nearest at layer 6" in html(app)
+    assert "otter" in app.session_state["contexts_focus"][1].lower()
+    press(app, "contexts_back")
+    assert app.selectbox(key="word").value == "bank"
+    assert app.session_state["contexts_focus"] == [word, text, start]
+    assert not app.exception
+
+
 def test_a_head_that_was_found_is_drawn_large() -> None:
     app = page("inside")
     layer, head = map(int, re.findall(r"head (\d+)\\\.(\d+)", listed(app, "found_heads")[1])[0])

@@ -96,11 +96,12 @@ def test_a_row_is_looked_at_and_gone_back_from() -> None:
     ask(app, "focus", row=620)
     assert any(m.value.startswith("**river** · row 621") for m in app.markdown)
     near = next(button for button in app.button if "**rivers**" in button.label)
-    assert near.disabled
     assert "not among the points shown" in near.label
     ask(app, "focus", row=231)
     shown = next(
-        button for button in app.button if button.key and button.key.startswith("near_") and not button.disabled
+        button
+        for button in app.button
+        if button.key and button.key.startswith("near_") and "not among" not in button.label
     )
     name = re.findall(r"\*\*(.*?)\*\*", shown.label)[0]
     shown.click().run()
@@ -109,6 +110,15 @@ def test_a_row_is_looked_at_and_gone_back_from() -> None:
     assert any(m.value.startswith("**bank** · row 232") for m in settle(app).markdown)
     app.button(key="map_back").click().run()
     assert any(m.value.startswith("**river** · row 621") for m in settle(app).markdown)
+    assert not app.exception
+
+
+def test_a_neighbor_that_the_map_does_not_show_is_looked_at_on_the_page_neighbors() -> None:
+    app = page("map", **SMALL)
+    ask(app, "focus", row=620)
+    next(button for button in app.button if "**rivers**" in button.label).click().run()
+    assert any("Nearest to **rivers**" in m.value for m in settle(app).markdown)
+    assert app.selectbox(key="ns").value == "glove-6b-50d"
     assert not app.exception
 
 

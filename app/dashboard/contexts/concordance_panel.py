@@ -1,16 +1,18 @@
 """The page Contexts: any word in its contexts, sorted by what it means there at the layer shown."""
 
-from html import escape
+import math
 
 import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
+from polysema.app.dashboard.contexts.focus import look_at_place
 from polysema.app.dashboard.contexts.words import WordChoice
 from polysema.app.explorer.results import WordMap
-from polysema.app.explorer.results.concordance import Concordance
+from polysema.app.explorer.results.concordance import Concordance, ConcordanceLine
 
-MAX_SHOWN_LINES = 200
+MAX_SHOWN_LINES = 100
 MAX_SIDE = 70  # characters on each side
 
 
@@ -34,7 +36,12 @@ def concordance_panel(found: WordMap, choice: WordChoice, layer: int) -> None:
         )
         if answer is None:
             return
-        st.html(lines_table(answer))
+
+        def choose(line: object) -> None:
+            if isinstance(line, ConcordanceLine):
+                look_at_place(found, found.word if same else word, line.text, line.start)
+
+        clickable_list(listed_lines(answer), "columns_concordance", choose, answer.baseline, in_columns=True)
         shown = len(answer.lines[:MAX_SHOWN_LINES])
         widgets.remark(
             f"{shown} of {len(answer.lines)} lines at layer {layer}: those that mean alike stand together. The number "
@@ -49,15 +56,15 @@ def concordance_panel(found: WordMap, choice: WordChoice, layer: int) -> None:
         )
 
 
-def lines_table(found: Concordance) -> str:
-    """The lines with the word in one column; user text is escaped."""
+def listed_lines(found: Concordance) -> list[ListedRow]:
+    """The lines for a list, each with its word marked and as much of what stands around it as a line holds; each stands
+    for itself.
+    """
     rows = []
     for line in found.lines[:MAX_SHOWN_LINES]:
         before, word, behind = line.parts
-        cosine = "" if line.cosine != line.cosine else f"{line.cosine:.2f}"
-        rows.append(
-            f'<tr><td class="before">{escape(before[-MAX_SIDE:])}</td>'
-            f"<td><b>{escape(word)}</b></td>"
-            f'<td class="behind">{escape(behind[:MAX_SIDE])}</td><td class="num">{cosine}</td></tr>'
-        )
-    return f'<table class="ps-bars ps-concordance">{"".join(rows)}</table>'
+        before, behind = before[-MAX_SIDE:], behind[:MAX_SIDE]
+        score = None if math.isnan(line.cosine) else line.cosine
+        marked = (len(before), len(before) + len(word))
+        rows.append(ListedRow(before + word + behind, "", score, line, marked))
+    return rows

@@ -6,6 +6,7 @@ import streamlit as st
 
 from polysema.app.dashboard import permalink, trail
 from polysema.app.dashboard.components.scatter import Selection
+from polysema.app.dashboard.permalink import plain
 from polysema.app.explorer.results import OccurrenceHit, WordMap
 from polysema.core.measure.senses import load_senses
 
@@ -38,6 +39,12 @@ def look_at(found: WordMap, row: int) -> None:
     trail.walk("contexts", {FOCUS: [found.word, found.texts[row], found.spans[row][0]]})
 
 
+def look_at_place(found: WordMap, word: str, text: str, start: int) -> None:
+    """Look at an occurrence of any word of the same texts; of another word than the map's, the page asks for that."""
+    query = {} if word == found.word else {"word": word}
+    trail.walk("contexts", query | {FOCUS: [word, text, start]})
+
+
 def looked_at(found: WordMap, selected: Selection) -> int | None:
     """The row that is looked at, with the way back: what was clicked last, on the plot (the browser tells of a click
     until the next one) or in a list.
@@ -50,6 +57,8 @@ def looked_at(found: WordMap, selected: Selection) -> int | None:
         st.rerun()
     focus = focus_of(found)
     trail.trail_bar("contexts", found.word if focus is None else found.texts[focus])
+    if focus is None and (wanted := state.get(FOCUS)) and wanted[0] == found.word:
+        st.info(f"On this map of {len(found.texts):,} occurrences is none at that place: {plain(wanted[1])}")
     return focus
 
 
@@ -57,8 +66,7 @@ def look_at_hit(found: WordMap, layer: int, hit: OccurrenceHit) -> None:
     """Look at an occurrence that was found: here where it is of a word of the corpus, else on the page Neighbors."""
     word = hit.word.lower()
     if word in (found.word, *load_senses().words):
-        query = {} if word == found.word else {"word": word}
-        trail.walk("contexts", query | {FOCUS: [word, hit.text, hit.start]})
+        look_at_place(found, word, hit.text, hit.start)
         return
     values = {"widget:text": hit.text, "widget:cw": hit.text[hit.start : hit.end]}
     kept = permalink.save({"page": "neighbors", "values": values})

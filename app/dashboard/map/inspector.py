@@ -14,7 +14,7 @@ from polysema.app.dashboard.components.scatter import Selection
 from polysema.app.dashboard.map.controls import IN_SPACE, MAP_NEIGHBORS, ON_MAP, MapQuestion
 from polysema.app.dashboard.own_points import PlacedPoint
 from polysema.app.dashboard.picker import choices
-from polysema.app.dashboard.trail import trail_bar, walk
+from polysema.app.dashboard.trail import neighbors_in, trail_bar, walk
 from polysema.app.explorer.map_neighbors import MapNeighbor, PointNeighbors
 from polysema.app.explorer.results import SpaceMap
 from polysema.core.measure.senses import load_senses
@@ -93,23 +93,35 @@ def inspector(
 
 
 def listed_rows(space: Space, found: Sequence[tuple[int, str, float, str]], n: int) -> list[ListedRow]:
-    """Rows of a space (row, key, cosine, small print) for a list; those that the map shows can be gone to."""
+    """Rows of a space (row, key, cosine, small print) for a list: to those that the map shows one goes there, to the
+    word of another one on the page Neighbors.
+    """
     texts: list[dict[str, Any]] = [{} for _ in found]
     if point_colors.has_text(space) and space.columns is not None:
         rows = space.columns.select([c for c in ("text", "start", "end", "sense") if c in space.columns.column_names])
         texts = rows.take(pa.array([row for row, _, _, _ in found], pa.int64())).to_pylist()
+    source = str(st.session_state.get("ms", ""))
+    contextual = source.endswith(choices.HIDDEN_SPACES)  # a word of a sentence is no key that can be asked for
+
+    def elsewhere(key: str) -> tuple[str, str] | None:
+        return None if contextual else (source, key)
+
     listed = []
     for (row, key, cosine, note), line in zip(found, texts, strict=True):
         text = " ".join(str(line.get("text") or "").split("\n"))
         marked = point_colors.mark(text, line.get("start"), line.get("end"))
         small = " · ".join(part for part in (str(line.get("sense") or ""), note) if part)
-        listed.append(ListedRow(text or key, small, cosine, row if row < n else None, marked))
+        listed.append(ListedRow(text or key, small, cosine, row if row < n else elsewhere(key), marked))
     return listed
 
 
 def go_to(row: object) -> None:
-    """Look at another row; the one before stays on the trail."""
-    if isinstance(row, int):
+    """Look at another row; the one before stays on the trail. What the map doesn't show, (space, word), is looked at on
+    the page Neighbors.
+    """
+    if isinstance(row, tuple):
+        neighbors_in(row[0])(row[1])
+    elif isinstance(row, int):
         walk("map", {"map_focus": row})
         st.session_state["map_next_panel"] = POINT
 
