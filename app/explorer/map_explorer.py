@@ -125,7 +125,7 @@ class MapExplorer:
             n: How many of the matched rows are shown, the first words or occurrences spread evenly; None: all.
             k: How many neighbors of each are compared.
             method: As for `map`; aligned-umap lays the spaces out together.
-            options: As for `map`; by the cosine, in 2 or 3 dimensions.
+            options: As for `map`, without a target, in 2 or 3 dimensions.
             through: Spaces between the two, such as the layers from a to b.
             progress: Told of each stage; what it raises ends the work.
 

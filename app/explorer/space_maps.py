@@ -11,7 +11,7 @@ from polysema.core.errors import UserError
 from polysema.core.maps.distance import MapMetric, map_points, nearest_rows
 from polysema.core.maps.distortion import Measurement, distortion_by, kept_neighbors
 from polysema.core.maps.layers import layered_maps
-from polysema.core.maps.methods import ALIGNED, check_method, check_options, check_plain, n_neighbors_of
+from polysema.core.maps.methods import ALIGNED, check_options, check_together, n_neighbors_of
 from polysema.core.maps.neighbors import Neighbors, nearest_among
 from polysema.core.maps.options import PICTURE_COMPONENTS, MapOptions
 from polysema.core.maps.overlap import changed_most, shared_neighbors
@@ -22,7 +22,6 @@ from polysema.core.progress import Progress, in_stage
 from polysema.core.space.space import Floats, Space
 from polysema.indexes.base import check_k
 from polysema.indexes.distance_graph import neighbors_by
-from polysema.indexes.knn_graph import neighbors_of_all
 
 MIN_POINTS = 15  # neighbors that are searched at least, so that another method or number finds them there
 SPARE_NEIGHBORS = 16  # candidates of a new point beyond those that place it
@@ -128,9 +127,9 @@ def matched_maps(
     on one plane; the first and the last are compared. Of few rows each has fewer neighbors than `k`: the answer's `k`
     says how many.
     """
-    check_plain(options)
+    check_together(method, options)
     names, spaces, baselines = zip(*sources, strict=True)
-    base = "umap" if check_method(method, (ALIGNED,)) == ALIGNED else method
+    base = "umap" if method == ALIGNED else method
     found = matching(list(spaces))
     if n is not None and n < 1:
         raise UserError(f"n must be 1 or more rows, or None for all; got {n}")
@@ -142,8 +141,8 @@ def matched_maps(
     k = min(check_k(k), m - 1)
     most = min(m - 1, max(n_neighbors_of(base, options, m), k))
     knn = [
-        neighbors_of_all(
-            space.vectors, most, seed=options.seed, progress=in_stage(progress, f"find neighbors in {name}")
+        neighbors_by(
+            space.vectors, most, options.distance, options.seed, in_stage(progress, f"find neighbors in {name}")
         )
         for name, space in zip(names, shown, strict=True)
     ]

@@ -37,7 +37,7 @@ from polysema.app.service.schemas import jobs as of
 from polysema.app.service.schemas.fields import SpaceView
 from polysema.app.service.text_source import one_source, texts_of
 from polysema.core.errors import UserError
-from polysema.core.maps.methods import ALIGNED, check_method, check_options, check_plain
+from polysema.core.maps.methods import check_options, check_together
 from polysema.core.maps.options import MapOptions
 from polysema.core.model.recipe import SentenceOptions, check_unit
 from polysema.core.model.tokens import find_word
@@ -92,8 +92,7 @@ def _with_columns(own: dict[str, pa.Array], space: Space, taken: Sequence[str] =
 
 def _matched(request: of.MatchedMapsRequest, state: ServiceState) -> Work:
     options = MapOptions(**request.options.model_dump())
-    check_plain(options)
-    method = check_method(request.method, (ALIGNED,))
+    method = check_together(request.method, options)
     given = [request.a, *request.through, request.b]
     for one in given:
         state.names.check_space(one if isinstance(one, str) else one.space)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from polysema.core.errors import IncompatibleError
-from polysema.core.maps.distance import unit_directions
+from polysema.core.maps.distance import MapMetric, map_points
 from polysema.core.maps.fuzzy_graph import shared_neighbors
 from polysema.core.maps.methods import (
     ALIGNED,
@@ -14,6 +14,7 @@ from polysema.core.maps.methods import (
     SHORT,
     MapRows,
     check_method,
+    check_metric,
     descent_options,
     n_neighbors_of,
     umap_inputs,
@@ -30,18 +31,18 @@ JOINT_COMPONENTS = 50  # principal components of each layer that are turned onto
 ALIGNMENT, WINDOW = 0.01, 3  # AlignedUMAP's regularization, and the layers to each side that it reaches: umap-learn's
 
 
-def joint_planes(layers: Sequence[Floats], n_components: int = 2) -> list[Floats]:
+def joint_planes(layers: Sequence[Floats], n_components: int = 2, metric: MapMetric = MapMetric.COSINE) -> list[Floats]:
     """The same n points at several layers on one plane, linearly: for each layer (n, n_components).
 
-    Each layer's principal components, of unit vectors scaled to one size, are turned onto those of the layer after it
-    (orthogonal Procrustes, Schönemann 1966), and the plane is the principal plane of all of them together: one turn
-    for each layer, so that what moves between two layers has moved.
+    Each layer's principal components, of what the metric compares (unit vectors by the cosine) scaled to one size, are
+    turned onto those of the layer after it (orthogonal Procrustes, Schönemann 1966), and the plane is the principal
+    plane of all of them together: one turn for each layer, so that what moves between two layers has moved.
     """
     width = max(n_components, min(JOINT_COMPONENTS, *(min(layer.shape) for layer in layers)))
     turned: list[Floats] = []
     for layer in reversed(layers):
-        directions = unit_directions(layer)
-        components = scaled_to_unit(principal_plane(directions, width).project(directions))
+        points = map_points(layer, metric)
+        components = scaled_to_unit(principal_plane(points, width).project(points))
         turned.append(align(components, turned[-1]) if turned else components)
     plane = principal_plane(np.concatenate(turned), n_components)
     return [scaled_to_unit(plane.project(components)) for components in turned[::-1]]
@@ -63,12 +64,12 @@ def layered_maps(
     points.
     """
     options = options or MapOptions()
-    check_method(method, (ALIGNED,))
+    check_metric(check_method(method, (ALIGNED,)), options)
     if not layers or any(len(layer) != len(layers[0]) for layer in layers):
         raise IncompatibleError(
             f"layers of one map hold the same points; got {[len(layer) for layer in layers]} points"
         )
-    starts = joint_planes(layers, options.n_components)
+    starts = joint_planes(layers, options.n_components, options.distance)
     base = "umap" if method == ALIGNED else method
     k = n_neighbors_of(base, options, len(layers[0]))
     if not k:
@@ -81,10 +82,10 @@ def layered_maps(
         progress(stage, place_, len(layers))
 
     def points(at: int, anchor: Floats | None = None) -> MapRows:
-        directions = unit_directions(layers[at])
-        n = len(directions)
-        knn = precomputed_knn[at].within(n, n, k) if precomputed_knn else search_neighbors(directions, k, message)
-        return MapRows(directions, options, knn, starts[at], message, anchor)
+        compared, metric = map_points(layers[at], options.distance), options.distance
+        n = len(compared)
+        knn = precomputed_knn[at].within(n, n, k) if precomputed_knn else search_neighbors(compared, k, message, metric)
+        return MapRows(compared, options, knn, starts[at], message, anchor)
 
     place_ = 0
     if method == ALIGNED and len(layers) > 1:

@@ -195,11 +195,7 @@ def check_options(method: str, options: MapOptions) -> str:
     supervised, and more dimensions than it lays out.
     """
     chosen = METHODS[check_method(method)]
-    if method == "pca" and options.distance is not MapMetric.COSINE:
-        names = ", ".join(name for name in METHODS if name != method)
-        raise UserError(
-            f"pca takes no metric, it turns unit vectors; got metric {options.metric!r}: choose one of {names}"
-        )
+    check_metric(method, options)
     if options.target and not chosen.supervised:
         names = " or ".join(name for name, one in METHODS.items() if one.supervised)
         raise UserError(f"{method} is not supervised; got target {options.target!r}: choose {names}")
@@ -212,18 +208,29 @@ def check_options(method: str, options: MapOptions) -> str:
     return method
 
 
-def check_plain(options: MapOptions) -> None:
-    """Check the options of several spaces on one plane.
+def check_together(method: str, options: MapOptions) -> str:
+    """The method's name, where several spaces are laid out together by it and these options.
 
-    Raises `UserError` for another metric than the cosine, a target, or more dimensions than can be drawn.
+    Raises `UserError` for a method that isn't there, a metric that it doesn't take, a target, or more dimensions than
+    can be drawn.
     """
-    if options.distance is not MapMetric.COSINE:
-        raise UserError(f"several spaces are laid out together by the cosine; got metric {options.metric!r}")
+    check_method(method, (ALIGNED,))
+    check_metric(method, options)
     if options.target:
         raise UserError(f"several spaces laid out together are not supervised; got target {options.target!r}")
     if options.n_components > PICTURE_COMPONENTS:
         raise UserError(
             f"several spaces are laid out together in 2 to {PICTURE_COMPONENTS} dimensions; got {options.n_components}"
+        )
+    return method
+
+
+def check_metric(method: str, options: MapOptions) -> None:
+    """Raise `UserError` for a metric that the method doesn't take."""
+    if method == "pca" and options.distance is not MapMetric.COSINE:
+        names = ", ".join(name for name in METHODS if name != method)
+        raise UserError(
+            f"pca takes no metric, it turns unit vectors; got metric {options.metric!r}: choose one of {names}"
         )
 
 

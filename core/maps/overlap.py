@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polysema.core.errors import IncompatibleError, UserError
+from polysema.core.maps.distance import MapMetric, candidate_distances, map_points
 from polysema.core.maps.neighbors import Neighbors
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
@@ -58,32 +59,48 @@ def _shared(a: Neighbors, b: Neighbors, k: int) -> Floats:
     return found
 
 
-def shifts(vectors_a: Floats, vectors_b: Floats, row: int, others: Ints) -> tuple[Shift, ...]:
+def shifts(
+    vectors_a: Floats, vectors_b: Floats, row: int, others: Ints, metric: MapMetric = MapMetric.COSINE
+) -> tuple[Shift, ...]:
     """Where `others` (m,) stand among the neighbors of a row in two spaces of the same rows, (n, dim) each.
 
-    By all n rows, exactly; of equal cosines the earlier row comes first, as in every search here.
+    By all n rows, exactly, ranked by the metric; of equal distances the earlier row comes first, as in every search
+    here. The cosines are cosines by any metric.
     """
     n = len(vectors_a)
     if len(vectors_b) != n:
         raise IncompatibleError(f"two spaces of the same rows are compared; got {n:,} and {len(vectors_b):,}")
     if not 0 <= row < n:
         raise UserError(f"row must be from 0 to {n - 1:,}; got {row:,}")
-    cosines, ranks = zip(*(_ranks(vectors, row, others) for vectors in (vectors_a, vectors_b)), strict=True)
+    cosines, ranks = zip(*(_ranks(vectors, row, others, metric) for vectors in (vectors_a, vectors_b)), strict=True)
     return tuple(
         Shift(int(other), int(ranks[0][i]), int(ranks[1][i]), float(cosines[0][i]), float(cosines[1][i]))
         for i, other in enumerate(others)
     )
 
 
-def _ranks(vectors: Floats, row: int, others: Ints) -> tuple[Floats, Ints]:
+def _ranks(vectors: Floats, row: int, others: Ints, metric: MapMetric) -> tuple[Floats, Ints]:
+    cosines = _cosines(vectors, row)
+    near = cosines if metric is MapMetric.COSINE else _nearness(vectors, row, metric)
+    near[row] = -np.inf
+    above = [np.count_nonzero(near > near[other]) + np.count_nonzero(near[:other] == near[other]) for other in others]
+    return cosines[others], np.array(above, np.int64) + 1
+
+
+def _cosines(vectors: Floats, row: int) -> Floats:
     cosines = np.empty(len(vectors), np.float32)
     mine = unit(np.ascontiguousarray(vectors[[row]]))[0]
     for start in range(0, len(vectors), BLOCK_ROWS):
         cosines[start : start + BLOCK_ROWS] = unit(np.ascontiguousarray(vectors[start : start + BLOCK_ROWS])) @ mine
-    cosines[row] = -np.inf
-    own = cosines[others]
-    above = [
-        np.count_nonzero(cosines > score) + np.count_nonzero(cosines[:other] == score)
-        for other, score in zip(others, own, strict=True)
-    ]
-    return own, np.array(above, np.int64) + 1
+    return cosines
+
+
+def _nearness(vectors: Floats, row: int, metric: MapMetric) -> Floats:
+    """The negative distance of each row from one."""
+    mine = map_points(vectors[[row]], metric)
+    near = np.empty(len(vectors), np.float32)
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        near[start : start + BLOCK_ROWS] = -candidate_distances(
+            mine, map_points(vectors[start : start + BLOCK_ROWS], metric)[None], metric
+        )[0]
+    return near

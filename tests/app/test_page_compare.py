@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from polysema.app.explorer import Explorer
+from polysema.core.maps.options import MapOptions
 from tests.app.test_dashboard import as_launched, listed, settle
 from tests.app.test_page_map import page
 
@@ -43,6 +44,15 @@ def test_two_layers_at_once(explorer: Explorer) -> None:
     assert any("15,363 rows" in c.value and "0 of minilm" in c.value for c in app.caption)
     app.button_group(key="corder").set_value("changed least").run()
     assert settle(app).dataframe[0].value["stayed"].iloc[0] == found.overlap.max()
+
+
+def test_two_layers_by_another_metric(explorer: Explorer) -> None:
+    app = page("compare", cn="500", cmap="UMAP", cmetric="chebyshev")
+    options = MapOptions(metric="chebyshev")
+    found = explorer.maps.matched("minilm-l6@0", "minilm-l6@6", n=500, options=options)
+    assert f"**{found.overlap.mean():.0%}** are among its 10 nearest in **minilm\\-l6@6**" in shown(app)
+    assert any("options=MapOptions(metric='chebyshev')" in code.value for code in app.code)
+    assert not app.exception
 
 
 def test_two_spaces_of_words(explorer: Explorer) -> None:

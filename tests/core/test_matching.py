@@ -3,9 +3,11 @@ import pyarrow as pa
 import pytest
 
 from polysema.core.errors import IncompatibleError, UserError
-from polysema.core.maps.neighbors import Neighbors, nearest_others
+from polysema.core.maps.distance import MapMetric, map_points
+from polysema.core.maps.neighbors import Neighbors, nearest_others, search_neighbors
 from polysema.core.maps.overlap import changed_most, shared_neighbors, shifts
 from polysema.core.maps.row_matching import choose, matching
+from polysema.core.progress import no_progress
 from polysema.core.space.space import Keys, Origin, Space
 
 
@@ -82,5 +84,9 @@ def test_shifts_are_the_ranks_of_an_exact_search() -> None:
         assert near[1][7, shift.rank_b - 1] == shift.row
         cosine = a[7] @ a[shift.row] / np.linalg.norm(a[7]) / np.linalg.norm(a[shift.row])
         assert shift.cosine_a == pytest.approx(cosine, abs=1e-6)
+    for metric in MapMetric:
+        ordered = [search_neighbors(map_points(vectors, metric), 39, no_progress, metric).rows for vectors in (a, b)]
+        for shift in shifts(a, b, 7, np.array([0, 12, 39]), metric):
+            assert (ordered[0][7, shift.rank_a - 1], ordered[1][7, shift.rank_b - 1]) == (shift.row, shift.row)
     with pytest.raises(UserError, match="row must be from 0 to 39; got 40"):
         shifts(a, b, 40, np.array([0]))

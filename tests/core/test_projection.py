@@ -82,6 +82,8 @@ def test_a_method_that_is_not_there() -> None:
         match="map method 'mds' does not exist; choose one of pca, umap, densmap, umap-learn, tsne, aligned-umap",
     ):
         layered_maps([clouds()], "mds")
+    with pytest.raises(UserError, match="pca takes no metric, it turns unit vectors; got metric 'chebyshev'"):
+        layered_maps([clouds()], "pca", MapOptions(metric="chebyshev"))
     with pytest.raises(
         UserError, match="map method 'aligned-umap' does not exist; choose one of pca, umap, densmap, umap-learn, tsne$"
     ):

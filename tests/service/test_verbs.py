@@ -203,15 +203,27 @@ def test_options_that_make_no_map_are_refused_before_the_job(
     assert (refused.status_code, message in refused.json()["error"]["message"]) == (422, True), refused.text
 
 
-def test_several_spaces_are_laid_out_by_the_cosine(client: Client, explorer: Explorer) -> None:
+def test_several_spaces_are_laid_out_by_any_metric(client: Client, explorer: Explorer) -> None:
+    here, there = (
+        of.matched("minilm-l6@0", "minilm-l6@6", 60, 5, options=MapOptions(metric="manhattan", n_epochs=5))
+        for of in (Flat(explorer), client)
+    )
+    assert here.options.metric == there.options.metric == "manhattan"
+    np.testing.assert_array_equal(here.b.positions, there.b.positions)
+    same(here.lost(3), there.lost(3))
+
+
+def test_what_several_spaces_are_not_laid_out_by_is_one_line(client: Client, explorer: Explorer) -> None:
     for options, message in (
-        (MapOptions(metric="euclidean"), "laid out together by the cosine; got metric 'euclidean'"),
         (MapOptions(target="sense"), "laid out together are not supervised"),
         (MapOptions(n_components=4), "laid out together in 2 to 3 dimensions; got 4"),
     ):
         for of in (Flat(explorer), client):
             with pytest.raises(UserError, match=message):
                 of.matched("minilm-l6@0", "minilm-l6@6", 50, options=options)
+    for of in (Flat(explorer), client):
+        with pytest.raises(UserError, match="pca takes no metric, it turns unit vectors; got metric 'euclidean'"):
+            of.matched("minilm-l6@0", "minilm-l6@6", 50, method="pca", options=MapOptions(metric="euclidean"))
 
 
 def test_what_is_on_a_map_there_as_here(client: Client, explorer: Explorer) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from polysema.app.dashboard import permalink, space_picker, trail, widgets
-from polysema.app.dashboard.compare.controls import STEPS, between, controls, example, how, matched, show_notes
+from polysema.app.dashboard.compare.controls import PLANE, STEPS, between, controls, example, how, matched, show_notes
 from polysema.app.dashboard.compare.details import distribution, look_at, neighbors, table
 from polysema.app.dashboard.compare.plots import VIEWS, ColoredMaps, color, side_by_side, step_by_step, take
 
@@ -36,13 +36,13 @@ def page() -> None:
         "things about a word.",
     )
     a, b = controls()
-    n, method, k, view = how()
+    n, layout, k, view = how()
     if a is None or b is None or any(space_picker.without_rows(name) for name in dict.fromkeys((a, b))):
         return
     restore(a, b)
     through = between(a, b) if view == STEPS else ()
     with st.container():  # there in every run, so that what stands below keeps its place when the progress goes
-        found, key = matched(a, b, n, k, method, through)
+        found, key = matched(a, b, n, k, layout, through)
     if found is None:
         return
     state = st.session_state
@@ -76,9 +76,10 @@ def page() -> None:
     )
     neighbors(found, focus)
     widgets.python_lines(
-        "from polysema.app.explorer import Explorer\n\n"
-        f"found = Explorer().maps.matched({a!r}, {b!r}, n={n}, k={k}, "
-        f"method={method!r}{f', through={list(through)!r}' if through else ''})\n"
+        "from polysema.app.explorer import Explorer\n"
+        + ("" if layout == PLANE else "from polysema.core.maps.options import MapOptions\n")
+        + f"\nfound = Explorer().maps.matched({a!r}, {b!r}, n={n}, k={k}"
+        f"{layout.python}{f', through={list(through)!r}' if through else ''})\n"
         "for row in found.changed[:10]:\n    print(found.a.space.keys[int(row)], found.overlap[row], "
         "found.lost(int(row)), found.gained(int(row)))",
         "The map of each space starts from their joint plane and is anchored to the next one's, so a point that "

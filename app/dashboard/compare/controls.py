@@ -1,6 +1,7 @@
 """The page Compare: which two spaces are compared, and how."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import streamlit as st
@@ -10,7 +11,9 @@ from polysema.app.dashboard import space_picker, widgets
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.pick import pick_source
 from polysema.app.explorer.results import MatchedMaps
+from polysema.core.maps.distance import MapMetric
 from polysema.core.maps.methods import METHODS
+from polysema.core.maps.options import MapOptions, changed_options
 from polysema.core.progress import Progress
 
 SIZES = {"500": 500, "1k": 1_000, "2k": 2_000, "5k": 5_000, "10k": 10_000}
@@ -60,9 +63,27 @@ def controls() -> tuple[str | None, str | None]:
     return names[0], names[1]
 
 
-def how() -> tuple[int, str, int, str]:
-    """How many rows, laid out by which method, how many neighbors are compared, and in which view."""
-    first, second, third, fourth = st.columns([2, 4, 2, 4])
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """By which method and options the spaces are laid out."""
+
+    method: str
+    options: MapOptions
+
+    @property
+    def python(self) -> str:
+        """The arguments that say so, as Python has them."""
+        changed = changed_options(self.options)
+        options = f", options=MapOptions({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+        return f", method={self.method!r}{options if changed else ''}"
+
+
+PLANE = Layout("pca", MapOptions())
+
+
+def how() -> tuple[int, Layout, int, str]:
+    """How many rows, laid out in which way, how many neighbors are compared, and in which view."""
+    first, second, third, fifth, fourth = st.columns([2, 4, 2, 2, 4])
     many = first.selectbox(
         "Rows",
         list(SIZES),
@@ -89,6 +110,15 @@ def how() -> tuple[int, str, int, str]:
         bind="query-params",
         help="How many nearest of each row are compared, among the rows shown.",
     )
+    method = TITLES.get(title or "", "umap")
+    metric = fifth.selectbox(
+        "Metric",
+        [metric.value for metric in MapMetric],
+        key="cmetric",
+        bind="query-params",
+        disabled=method == PLANE.method,
+        help="By which distance rows are neighbors; the principal components turn unit vectors and take none.",
+    )
     view = fourth.segmented_control(
         "View",
         [SIDES, STEPS],
@@ -98,7 +128,8 @@ def how() -> tuple[int, str, int, str]:
         bind="query-params",
         help="Two maps with linked points, or one on which the points travel from A to B (through the layers between).",
     )
-    return SIZES[many], TITLES.get(title or "", "umap"), int(k), view or SIDES
+    layout = PLANE if method == PLANE.method else Layout(method, MapOptions(metric=metric))
+    return SIZES[many], layout, int(k), view or SIDES
 
 
 def between(a: str, b: str) -> tuple[str, ...]:
@@ -114,30 +145,32 @@ def between(a: str, b: str) -> tuple[str, ...]:
 
 
 def matched(
-    a: str, b: str, n: int, k: int, method: str, through: tuple[str, ...]
+    a: str, b: str, n: int, k: int, layout: Layout, through: tuple[str, ...]
 ) -> tuple[MatchedMaps | None, tuple[object, ...]]:
     """The requested comparison, or its principal components until it is ready; and its cache key."""
     explorer = widgets.explorer()
     stamps = (explorer.stamp(a), explorer.stamp(b))
 
-    def key(by: str) -> tuple[object, ...]:
+    def key(by: Layout) -> tuple[object, ...]:
         return ("matched", a, b, stamps, n, k, by, through)
 
-    def work_by(by: str) -> Callable[[Progress], MatchedMaps]:
-        return lambda progress: explorer.maps.matched(a, b, n, k, by, through=through, progress=progress)
+    def work_by(by: Layout) -> Callable[[Progress], MatchedMaps]:
+        return lambda progress: explorer.maps.matched(
+            a, b, n, k, by.method, by.options, through=through, progress=progress
+        )
 
-    found = work.answer(key(method), work_by(method))
+    found = work.answer(key(layout), work_by(layout))
     if found is not None:
-        return found, key(method)
-    query = widgets.jobs().find(key(method))
-    if method == "pca" or query is None or (not query.pending and not query.stopping):
+        return found, key(layout)
+    query = widgets.jobs().find(key(layout))
+    if layout == PLANE or query is None or (not query.pending and not query.stopping):
         return None, ()
-    first = widgets.jobs().start(key("pca"), work_by("pca"))
+    first = widgets.jobs().start(key(PLANE), work_by(PLANE))
     first.wait(3)
     if first.pending or first.failure is not None:
         return None, ()
     st.caption("Until the map is there, the principal components are shown, on one plane.")
-    return cast(MatchedMaps, first.result()), key("pca")
+    return cast(MatchedMaps, first.result()), key(PLANE)
 
 
 def example(found: MatchedMaps) -> int:
@@ -156,7 +189,7 @@ def show_notes(found: MatchedMaps) -> None:
         f"Of a row's {found.k} nearest in **{a}**, **{float(found.overlap.mean()):.0%}** are among its {found.k} "
         f"nearest in **{b}** "
         f"(by chance {found.by_chance:.1%})",
-        help="Both lists are exact, by the cosine, among the rows shown.",
+        help=f"Both lists are of the rows nearest by {found.options.metric}, among the rows shown.",
     )
     st.caption(
         f"Matched by {found.by}: {found.matched:,} rows. Shown: {found.rule}. Left out, since the other has no "

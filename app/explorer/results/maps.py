@@ -140,7 +140,7 @@ class MatchedMaps(AnswerTable[dict[str, object]]):
         return self.a.neighbors.rows[row, : self.k], self.b.neighbors.rows[row, : self.k]
 
     def _shifts(self, row: int, others: Ints) -> tuple[Shift, ...]:
-        return shifts(self.a.space.vectors, self.b.space.vectors, row, others)
+        return shifts(self.a.space.vectors, self.b.space.vectors, row, others, self.options.distance)
 
     def _row(self, place: int) -> dict[str, object]:
         return {"word": self.a.space.keys[place], "overlap": float(self.overlap[place])}
