@@ -156,7 +156,7 @@ WORST: tuple[WorstRequest, ...] = (
     post("/v1/lens", {"model": SMOL, "text": SENTENCE * 150, "k": 10, "layers": [30]}, True),
     post("/v1/attribution", {"model": MINI, "text": WINDOW, "word": "money", "at": "river"}),
     post("/v1/attribution", {"model": SMOL, "text": SENTENCE * 36, "word": "money"}, True),
-    refused(post("/v1/attribution", {"model": SMOL, "text": SENTENCE * 150, "word": "money"})),
+    refused(post("/v1/attribution", {"model": SMOL, "text": SENTENCE * 150, "word": "money"}, True)),
     post("/v1/contributions", {"model": MINI, "text": WINDOW, "word": "money", "at": "river"}),
     post("/v1/check", {"model": MINI, "anew": True}),
     post("/v1/check", {"model": SMOL, "anew": True}, True),
@@ -205,6 +205,7 @@ WORST: tuple[WorstRequest, ...] = (
         post(
             "/v1/generate",
             {"model": SMOL, "text": SENTENCE * 150, "max_new_tokens": 20, "num_beams": 16},
+            True,
         )
     ),
     post("/v1/fill-mask", {"model": BERT, "text": SENTENCE * 2 + "[MASK].", "k": 20}),
