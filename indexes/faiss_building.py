@@ -9,7 +9,7 @@ from polysema.core.errors import UserError
 from polysema.core.progress import Progress
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
-from polysema.indexes.faiss_objects import TRAINED_ROWS_A_CELL
+from polysema.indexes.faiss_objects import IN_CELLS, TRAINED_ROWS_A_CELL
 from polysema.indexes.faiss_searcher import FaissSearcher
 from polysema.indexes.index_spec import IndexSpec
 from polysema.indexes.recall import distinct_rows
@@ -61,7 +61,8 @@ def train(searcher: FaissSearcher, rng: np.random.Generator, progress: Progress)
     if len(sample) < least:  # FAISS wants a row for each centroid
         sample = np.resize(sample, least)
     rows = searcher.prepared(searcher.vectors[sample])
-    _train_cells(searcher, rows, progress)
+    if recipe.kind in IN_CELLS:
+        _train_cells(searcher, rows, progress)
     progress("train the codes", 0, 1)
     searcher.faiss.train(rows)  # whose cells are there: their codes alone
 
