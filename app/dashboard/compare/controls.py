@@ -111,14 +111,6 @@ def how() -> tuple[int, Layout, int, str]:
         help="How many nearest of each row are compared, among the rows shown.",
     )
     method = TITLES.get(title or "", "umap")
-    metric = fifth.selectbox(
-        "Metric",
-        [metric.value for metric in MapMetric],
-        key="cmetric",
-        bind="query-params",
-        disabled=method == PLANE.method,
-        help="By which distance rows are neighbors; the principal components turn unit vectors and take none.",
-    )
     view = fourth.segmented_control(
         "View",
         [SIDES, STEPS],
@@ -128,7 +120,16 @@ def how() -> tuple[int, Layout, int, str]:
         bind="query-params",
         help="Two maps with linked points, or one on which the points travel from A to B (through the layers between).",
     )
-    layout = PLANE if method == PLANE.method else Layout(method, MapOptions(metric=metric))
+    layout = PLANE
+    if method != PLANE.method:  # the principal components turn unit vectors and take no metric
+        metric = fifth.selectbox(
+            "Metric",
+            [metric.value for metric in MapMetric],
+            key="cmetric",
+            bind="query-params",
+            help="By which distance rows are neighbors.",
+        )
+        layout = Layout(method, MapOptions(metric=metric))
     return SIZES[many], layout, int(k), view or SIDES
 
 
