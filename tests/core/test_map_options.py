@@ -78,9 +78,9 @@ def test_a_metric_that_knows_lengths_keeps_them_apart(method: str) -> None:
         laid = project(vectors, method, MapOptions(metric=metric, **QUICK)).positions
         near = map_neighbors(laid, 1)[:, 0]
         own[metric] = np.mean(near % 2 == np.arange(80) % 2)
-    assert own["cosine"] < 0.8
-    assert own["euclidean"] > 0.9
-    assert own["manhattan"] > 0.9
+    assert own["cosine"] < 0.75
+    assert own["euclidean"] > 0.85
+    assert own["manhattan"] > 0.85
 
 
 @pytest.mark.parametrize("metric", [metric.value for metric in MapMetric])
