@@ -36,10 +36,10 @@ def clickable_list(
 ) -> None:
     """A button for each row, with a bar behind it and a mark at the baseline; a click calls `choose` with its value.
 
-    `in_columns` puts the marked letters of all names below each other, for a list whose key begins with `columns_`.
+    `in_columns` puts the marked letters of all names below each other.
     """
-    label = _label_in_columns if in_columns else _label
-    with st.container(key=f"ps_list_{key}", gap=None):
+    label, form = (_label_in_columns, "columns_") if in_columns else (_label, "")
+    with st.container(key=f"ps_list_{form}{key}", gap=None):
         for place, row in enumerate(rows):
             st.button(
                 label(place + 1, row),

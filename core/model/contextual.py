@@ -110,10 +110,7 @@ def embed_stream(
         if by_token:
             yield token_batch(wanted, batch)
             continue
-        chosen = choose(batch.texts, batch.first)
-        if choose is not occurrences_of:  # those are sound
-            _check_spans(batch.texts, chosen, batch.first)
-        yield word_batch(wanted, batch, chosen)
+        yield word_batch(wanted, batch, _chosen(choose, batch.texts, batch.first))
 
 
 def planned_batches(
@@ -131,10 +128,7 @@ def planned_batches(
     require_finite(model)
     choose = _choice(occurrences)
     for first, batch, _ in batched(texts, None, options.batch_texts or texts_a_batch(len(layers), model.dim)):
-        chosen = choose(batch, first)
-        if choose is not occurrences_of:
-            _check_spans(batch, chosen, first)
-        yield first, batch, chosen
+        yield first, batch, _chosen(choose, batch, first)
 
 
 def embed_batch(
@@ -148,6 +142,14 @@ def embed_batch(
     """The states of one of the batches of `planned_batches`, as `embed_stream` gives them."""
     wanted = WantedVectors(model, layers, options.pooling, model.origin(None, options.pooling))
     return word_batch(wanted, TextBatch(first, texts, model.encode(texts), None), occurrences)
+
+
+def _chosen(choose: Choose, texts: Sequence[str], first: int) -> list[Occurrence]:
+    """The occurrences that are wanted of a batch of texts, `first` the number of the first of them."""
+    chosen = choose(texts, first)
+    if choose is not occurrences_of:  # those are sound
+        _check_spans(texts, chosen, first)
+    return chosen
 
 
 def _choice(occurrences: "Sequence[Occurrence] | Choose | None") -> Choose:
