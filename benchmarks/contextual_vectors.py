@@ -20,7 +20,7 @@ import gensim
 import numpy as np
 import torch
 
-from polysema.app.export.options import ExportSource
+from polysema.app.export.options import ExportInput, ExportSource
 from polysema.app.export.run import export
 from polysema.core.measure.int8 import differences_text, int8_difference
 from polysema.core.model.catalog import locate
@@ -122,7 +122,7 @@ def run(rounds: int, many: int) -> None:
 
     def written() -> None:
         with tempfile.TemporaryDirectory() as out:
-            export(texts, source, out, exact, [-1])
+            export(ExportInput(texts, source), out, exact, [-1])
 
     ways: dict[str, Callable[[], object]] = {
         "ours": lambda: embed(exact, texts, [-1]),

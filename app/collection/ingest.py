@@ -19,7 +19,7 @@ from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.collection.upload_preview import UploadedTexts, UploadedVectors
 from polysema.app.collection.uploaded_files import Upload
 from polysema.app.collection.uploads import forget, in_use, remember
-from polysema.app.export.options import ExportOptions, ExportSource
+from polysema.app.export.options import ExportInput, ExportOptions, ExportSource
 from polysema.app.export.run import export
 from polysema.core.errors import ConflictError, UserError
 from polysema.core.files.formats import MANIFEST
@@ -58,6 +58,16 @@ class Destination:
     collection: str
     space: str = ""
     metric: str = Metric.COSINE.value
+
+
+@dataclass(frozen=True, slots=True)
+class TextIngest:
+    """The texts of which upload a model embeds, how, and where they go: the same ones go on where they stopped."""
+
+    model: LanguageModel
+    upload: Upload
+    reading: TextOptions
+    target: Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,36 +117,21 @@ def estimate(model: LanguageModel, texts: UploadedTexts, reading: TextOptions) -
     return Estimate(all_rows, all_rows * model.dim * 4, seconds * max(1.0, slower))
 
 
-def embed_into(
-    shelf: CollectionRegistry,
-    model: LanguageModel,
-    upload: Upload,
-    texts: UploadedTexts,
-    reading: TextOptions,
-    target: Destination,
-    progress: Progress,
-) -> IngestResult:
+def embed_into(shelf: CollectionRegistry, ingest: TextIngest, texts: UploadedTexts, progress: Progress) -> IngestResult:
     """Embed texts and put their rows into a collection; then the upload is removed.
 
     What `progress` raises ends the work: shards that were finished are kept and used when the same request is repeated
     (`finished`, `give_up`), and no collection is made or changed. Ids are those of the texts' column, else
     `name-hash-number`, so that two files never take each other's place.
     """
-    with in_use(upload):
-        put = _embedded(shelf, model, upload, texts, reading, target, progress)
-    _done(upload, put)
+    with in_use(ingest.upload):
+        put = _embedded(shelf, ingest, texts, progress)
+    _done(ingest.upload, put)
     return put
 
 
-def _embedded(
-    shelf: CollectionRegistry,
-    model: LanguageModel,
-    upload: Upload,
-    texts: UploadedTexts,
-    reading: TextOptions,
-    target: Destination,
-    progress: Progress,
-) -> IngestResult:
+def _embedded(shelf: CollectionRegistry, ingest: TextIngest, texts: UploadedTexts, progress: Progress) -> IngestResult:
+    model, upload, reading, target = ingest.model, ingest.upload, ingest.reading, ingest.target
     check_name(target.collection, "a collection")
     wanted = ExportOptions(reading.unit, reading.pooling, text=True).checked()
     layers = model.check_layers(reading.layers)
@@ -145,13 +140,13 @@ def _embedded(
     given = corpus.id_column is not None
     prefix = f"{upload.stem}-{upload.sha256[:6]}"
     rows = (one if given else one._replace(id=f"{prefix}-{one.id}") for one in corpus.records())
-    folder = _work(upload, model, reading, target)
+    folder = _work(ingest)
     _check_room(folder.parent, len(layers) * model.dim * 4 * max(1, texts.characters // 6))
     source = replace(ExportSource.of(corpus), name=upload.name, id_column=corpus.id_column or "id")
     if reading.columns is not None:
         source = replace(source, columns={old: new for old, new in source.columns.items() if old in reading.columns})
     try:
-        manifest = export(rows, source, folder, model, layers, wanted, in_stage(progress, "embed"))
+        manifest = export(ExportInput(rows, source), folder, model, layers, wanted, in_stage(progress, "embed"))
     except UserError as error:
         raise type(error)(str(error).replace(str(folder), "the work folder")) from None
     progress("embed", corpus.lines, corpus.lines)
@@ -191,24 +186,24 @@ def vectors_into(
     return put
 
 
-def finished(upload: Upload, model: LanguageModel, reading: TextOptions, target: Destination) -> int:
+def finished(ingest: TextIngest) -> int:
     """Rows of a stopped embedding that are kept for going on."""
     rows = 0
-    folder = _work(upload, model, reading, target)
+    folder = _work(ingest)
     for path in (*folder.glob(".part-*.done"), folder / MANIFEST):  # the one or the other
         with suppress(OSError, ValueError, KeyError):
             rows += int(json.loads(path.read_text(encoding="utf-8"))["rows"])
     return rows
 
 
-def give_up(upload: Upload, model: LanguageModel, reading: TextOptions, target: Destination) -> None:
+def give_up(ingest: TextIngest) -> None:
     """Remove what a stopped embedding kept."""
-    shutil.rmtree(_work(upload, model, reading, target), ignore_errors=True)
+    shutil.rmtree(_work(ingest), ignore_errors=True)
 
 
-def _work(upload: Upload, model: LanguageModel, reading: TextOptions, target: Destination) -> Path:
-    message = json.dumps([model.name, asdict(reading), asdict(target)])
-    return upload.folder / f"work-{hashlib.sha256(message.encode()).hexdigest()[:16]}"
+def _work(ingest: TextIngest) -> Path:
+    message = json.dumps([ingest.model.name, asdict(ingest.reading), asdict(ingest.target)])
+    return ingest.upload.folder / f"work-{hashlib.sha256(message.encode()).hexdigest()[:16]}"
 
 
 def _done(upload: Upload, put: IngestResult) -> None:

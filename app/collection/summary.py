@@ -55,6 +55,19 @@ class DownloadLayout:
     keeps: str
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Which rows are written as which file: those of a `space` of the collection `name`, or those of them that pass
+    `where`. One that isn't kept goes after a day.
+    """
+
+    name: str
+    space: str
+    where: str | None
+    form: DownloadLayout
+    keep: bool = False
+
+
 LAYOUTS = (
     DownloadLayout(
         "Parquet", ".parquet", "application/vnd.apache.parquet", "ids, columns, vectors and the provenance card"
@@ -107,21 +120,13 @@ def layout(name: str) -> DownloadLayout:
     raise UserError(f"rows are not written as {name!r}; choose one of {', '.join(one.name for one in LAYOUTS)}")
 
 
-def write_out(
-    collection: VectorCollection,
-    name: str,
-    space: str,
-    where: str | None,
-    form: DownloadLayout,
-    keep: bool,
-    progress: Progress = no_progress,
-) -> Path:
+def write_out(collection: VectorCollection, wanted: Download, progress: Progress = no_progress) -> Path:
     """A file (of pairs a zip) with the rows of a space, or those that pass, in `exports` of the home folder.
 
-    It is there whole or not at all. One that isn't to be kept goes after a day. The same rows of the same version are
-    not written again.
+    It is there whole or not at all. The same rows of the same version are not written again.
     """
-    folder = home() / "exports" if keep else home() / "exports" / "day"
+    name, space, where, form = wanted.name, wanted.space, wanted.where, wanted.form
+    folder = home() / "exports" if wanted.keep else home() / "exports" / "day"
     manifest = collection.view().manifest
     which = "" if where is None else f"-{hashlib.sha256(where.encode()).hexdigest()[:8]}"
     stem = f"{name}-{space}-v{manifest.version}-{manifest.collection[:6]}{which}"  # another of that name is another

@@ -73,23 +73,32 @@ class EmbedOptions(SentenceOptions):
     sources: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class TextUnit:
+    """What of a text has a vector: every word, one `word`, the tokens or the whole text (`sentences`); pooled how."""
+
+    unit: str = "words"
+    word: str | None = None
+    pooling: str = "mean"
+
+
 def embedded(
     model: LanguageModel,
     texts: Sequence[str],
-    layers: Sequence[int] | None = (-1,),
-    unit: str = "words",
-    word: str | None = None,
-    pooling: str = "mean",
+    layers: Sequence[int] | None,
+    wanted: TextUnit,
     options: SentenceOptions | None = None,
 ) -> TextVectors:
-    """The vectors of every word, of one `word`, of the tokens or of whole texts (`sentences`): a row for each layer and
-    place, layer after layer. Raises `UserError` for a unit that isn't there, or a word beside another unit.
+    """The vectors of what is wanted of the texts: a row for each layer and place, layer after layer.
+
+    Raises `UserError` for a unit that isn't there, or a word beside another unit.
     """
     from polysema.core.model.contextual import EmbeddingOptions, embed
     from polysema.core.model.sentences import embed_sentences
     from polysema.core.model.tokens import occurrence_at
     from polysema.core.space.spelling import spelling_note
 
+    unit, word, pooling = wanted.unit, wanted.word, wanted.pooling
     check_unit(options, unit)
     how = options if isinstance(options, EmbedOptions) else EmbedOptions()
     one_place = word is not None or how.span is not None

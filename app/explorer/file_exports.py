@@ -61,7 +61,7 @@ class ExportExplorer:
             PolysemaError: There is no such layer, or the disk is full.
         """
         from polysema.app.collection.export_target import export_into, is_collection_target
-        from polysema.app.export.options import ExportSource
+        from polysema.app.export.options import ExportInput, ExportSource
         from polysema.app.export.run import export
 
         chosen = (options or _default_options()).checked()
@@ -71,7 +71,7 @@ class ExportExplorer:
         def made(place: Path | str, how: ExportOptions, tell: Progress) -> dict[str, object]:
             if how.on:
                 return self._on_workers(handle, corpus, place, which, how, tell)
-            return export(corpus.records(), ExportSource.of(corpus), place, handle.model, which, how, tell)
+            return export(ExportInput.of(corpus), place, handle.model, which, how, tell)
 
         if is_collection_target(str(folder), chosen):
             what = [handle.model.weights_sha256, handle.model.origin(None, chosen.pooling).to_json(), which]

@@ -14,7 +14,7 @@ from polysema.app.explorer.map_neighbors import PointNeighbors, around_point
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, check_texts
 from polysema.app.explorer.results import MatchedMaps, SpaceMap, WordMap
 from polysema.app.explorer.results.columns import ColumnCharts, TypicalRows
-from polysema.app.explorer.space_maps import check_target, matched_maps, new_neighbors, project_space
+from polysema.app.explorer.space_maps import MapQuestion, check_target, matched_maps, new_neighbors, project_space
 from polysema.app.explorer.typical_rows import checked_rows, typical_rows
 from polysema.app.explorer.word_maps import WordMapQuestion, lay_out_word
 from polysema.core.argument_types import checked_arguments
@@ -100,9 +100,8 @@ class MapExplorer:
             self._neighbors.put(key, more)
             return more
 
-        key = (current, rows, method, options, k)
-
-        return self._maps.get(key, lambda: project_space(current, rows, method, options, k, neighbors, progress))
+        question = MapQuestion(rows, k, method, options)
+        return self._maps.get((current, question), lambda: project_space(current, question, neighbors, progress))
 
     def matched(
         self,
@@ -138,12 +137,12 @@ class MapExplorer:
         query = (a, *through, b)
         spaces = [self._explorer.space(space, progress) for space in query]
         names = [each if isinstance(each, str) else each.origin.card() for each in query]
-        options = options or MapOptions()
-        key = (tuple(one.space for one in spaces), tuple(names), n, k, method, options)
+        question = MapQuestion(n, k, method, options or MapOptions())
+        key = (tuple(one.space for one in spaces), tuple(names), question)
 
         def make() -> MatchedMaps:
             sources = [(name, one.space, one.baseline) for name, one in zip(names, spaces, strict=True)]
-            return matched_maps(sources, n, k, method, options, progress)
+            return matched_maps(sources, question, progress)
 
         return self._matched.get(key, make)
 

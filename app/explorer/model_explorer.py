@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from polysema.app.explorer.circuits import CircuitExplorer
 from polysema.app.explorer.comparison import compared
-from polysema.app.explorer.embedding import TextVectors, embedded
+from polysema.app.explorer.embedding import TextUnit, TextVectors, embedded
 from polysema.app.explorer.generation import GenerationExplorer
 from polysema.app.explorer.inside_options import AttentionOptions, given, reading, readings
 from polysema.app.explorer.internals import ModelInternals
@@ -17,7 +17,7 @@ from polysema.app.explorer.results import Comparison, OccurrenceAnswer
 from polysema.app.explorer.results.inside import AttentionAnswer, LensAnswer
 from polysema.app.explorer.senses import SenseExplorer
 from polysema.core.argument_types import checked_arguments
-from polysema.core.inside.ablation import Ablation, ablate
+from polysema.core.inside.ablation import Ablation, Replacement, ablate
 from polysema.core.inside.attention import MAX_BYTES, attention
 from polysema.core.inside.attribution import Attribution, contributions
 from polysema.core.inside.directions import Direction
@@ -79,7 +79,7 @@ class ModelExplorer:
         Returns:
             A row for each layer and place, layer after layer, with vectors (n_rows, dim) float32.
         """
-        return embedded(self.model, texts, layers, unit, word, pooling, options)
+        return embedded(self.model, texts, layers, TextUnit(unit, word, pooling), options)
 
     def compare(
         self,
@@ -272,7 +272,7 @@ class ModelExplorer:
         """
         model = self.internals.on_torch()
         query, source = given(model, text, None if statement is None else statement.target)
-        return ablate(model, query, cuts, how, statement, source, over)
+        return ablate(model, query, cuts, Replacement(how, tuple(over)), statement, source)
 
     def generate(
         self,

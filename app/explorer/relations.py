@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -109,21 +110,30 @@ def association(words: WordSpace, given: Sequence[Sequence[str]], policy: Policy
     return AssociationAnswer(made.first, made.second, made.effect, made.p, made.n_partitions, origin)
 
 
-def travel(
-    words: WordSpace, word: str, axis: str, steps: int, reach: float, k: int, search: SearchOptions
-) -> TravelAnswer:
-    """The neighbors met on the way when a word's unit vector moves along an axis, in equal steps."""
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """The way of a word's unit vector along an axis: as far as `reach` times the axis, in equal steps."""
+
+    word: str
+    axis: str
+    steps: int
+    reach: float
+
+
+def travel(words: WordSpace, way: Journey, k: int, search: SearchOptions) -> TravelAnswer:
+    """The neighbors met on the way."""
+    steps, reach = way.steps, way.reach
     if not 1 <= steps <= MAX_STEPS or not 0 < abs(reach) <= 100:
         raise UserError(f"steps go from 1 to {MAX_STEPS} and the reach from 0 to 100; got {steps} and {reach}")
-    (found,) = words.lookup.matches([word])
+    (found,) = words.lookup.matches([way.word])
     check_k(k)
-    way, ends = words.lookup.axis(axis)
+    direction, ends = words.lookup.axis(way.axis)
     shares = np.linspace(0, reach, steps + 1, dtype=np.float32)
-    points = found.vector + shares[:, None] * way  # (steps + 1, dim)
+    points = found.vector + shares[:, None] * direction  # (steps + 1, dim)
     hits = words.search.search(points, k, search, found.rows.tolist())
     stops = tuple(
         TravelStep(float(share), float(cosine(point, found.vector)), words.search.named(hits, step))
         for step, (share, point) in enumerate(zip(shares, points, strict=True))
     )
     how = (hits.how, hits.recall) if search != SearchOptions() or words.search.uses_index(search) else ("exact", 1.0)
-    return TravelAnswer(found.word, axis, stops, points, noted(words.space, [found, *ends]), *how)
+    return TravelAnswer(found.word, way.axis, stops, points, noted(words.space, [found, *ends]), *how)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from polysema.app.export.options import ExportSource
+from polysema.app.export.options import ExportInput, ExportSource
 from polysema.app.export.run import export
 from polysema.core.errors import BusyError
 from polysema.core.measure.senses import SenseCorpus, load_senses
@@ -67,11 +67,11 @@ def export_senses(model: LanguageModel, layers: Sequence[int], folder: Path, pro
     """Embed the corpus into a folder, unless it is there. What `progress` raises ends the work."""
     senses = load_senses()
     total, stage = len(senses.texts), "embed the corpus"
-    source = ExportSource("senses", senses.sha256, total)
+    texts = ExportInput(senses.texts, ExportSource("senses", senses.sha256, total))
     while not (folder / "manifest.json").is_file():
         progress(stage, 0, total)
         try:
-            export(senses.texts, source, folder, model, layers, progress=in_stage(progress, stage))
+            export(texts, folder, model, layers, progress=in_stage(progress, stage))
         except BusyError:  # another process is at it, and is waited for
             progress("wait for another process that embeds the corpus", 0, 1)
             time.sleep(RECHECK_SECONDS)

@@ -1,6 +1,7 @@
 """Maps of whole spaces: the neighbors come from an index, once, and go to the layout and to its measure."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -29,13 +30,23 @@ SPARE_NEIGHBORS = 16  # candidates of a new point beyond those that place it
 Search: TypeAlias = Callable[[int, Callable[[], Neighbors]], Neighbors]
 
 
-def project_space(
-    space: Space, n: int, method: str, options: MapOptions, k: int, neighbors: Search, progress: Progress
-) -> SpaceMap:
+@dataclass(frozen=True, slots=True)
+class MapQuestion:
+    """How many rows are laid out (None: all) and how, and how many neighbors the map is measured by."""
+
+    n: int | None
+    k: int
+    method: str
+    options: MapOptions
+
+
+def project_space(space: Space, question: MapQuestion, neighbors: Search, progress: Progress) -> SpaceMap:
     """The first n rows of a space laid out and measured; `neighbors(wanted, search)` keeps what was searched.
 
     The map and the neighbors are kept on disk, and read from there for the same request.
     """
+    k, method, options = question.k, question.method, question.options
+    n = len(space) if question.n is None else question.n
     # of a collection the rows that are laid out are read, all of those that are laid out
     shown = space if n == len(space) and isinstance(space.vectors, np.ndarray) else space.take(np.arange(n))
     needed = n_neighbors_of(check_options(method, options), options, n)
@@ -115,18 +126,12 @@ def new_neighbors(on: SpaceMap, vectors: Floats) -> Neighbors | None:
     return nearest_among(vectors, on.space.vectors, found.rows, k)
 
 
-def matched_maps(
-    sources: Sequence[tuple[str, Space, float]],
-    n: int | None,
-    k: int,
-    method: str,
-    options: MapOptions,
-    progress: Progress,
-) -> MatchedMaps:
+def matched_maps(sources: Sequence[tuple[str, Space, float]], question: MapQuestion, progress: Progress) -> MatchedMaps:
     """Two or more spaces, each with its name and the mean cosine of its random pairs, matched row by row and laid out
     on one plane; the first and the last are compared. Of few rows each has fewer neighbors than `k`: the answer's `k`
     says how many.
     """
+    n, method, options = question.n, question.method, question.options
     check_together(method, options)
     names, spaces, baselines = zip(*sources, strict=True)
     base = "umap" if method == ALIGNED else method
@@ -138,7 +143,7 @@ def matched_maps(
     m = len(chosen)
     if m < 2:
         raise UserError(f"spaces are compared by two rows or more that they share; {m} is shown")
-    k = min(check_k(k), m - 1)
+    k = min(check_k(question.k), m - 1)
     most = min(m - 1, max(n_neighbors_of(base, options, m), k))
     knn = [
         neighbors_by(

@@ -275,7 +275,7 @@ class WordSpace:
         Returns:
             For each step, from 0, its neighbors and its cosine with the word.
         """
-        return relations.travel(self, word, axis, steps, reach, k, search or SearchOptions())
+        return relations.travel(self, relations.Journey(word, axis, steps, reach), k, search or SearchOptions())
 
     def view(self, transform: str = "raw", without: Sequence[str] = ()) -> WordSpace:
         """The space centered, without its top components or whitened, and without directions.

@@ -21,9 +21,9 @@ from polysema.app.export.export_folder import (
     write_json,
 )
 from polysema.app.export.local_workers import LocalWorkers
-from polysema.app.export.options import ShardWork
+from polysema.app.export.options import ExportedText, ShardWork
 from polysema.app.export.place import parse_place
-from polysema.app.export.rows import ExportedText, ShardTexts
+from polysema.app.export.rows import ShardTexts
 from polysema.app.export.run import text_count, work_batches
 from polysema.app.export.task import ShardMaker
 from polysema.app.export.worker_model import WorkerModel

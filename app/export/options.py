@@ -1,18 +1,19 @@
 """What is exported, and how."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from polysema.app.export.place import parse_place
 from polysema.app.export.shards import DTYPES, TEXT_ONLY, WRITERS
-from polysema.core.corpus import Corpus
+from polysema.core.corpus import Corpus, TextRecord
 from polysema.core.errors import UserError
 from polysema.core.model.pooling import check_pooling
 from polysema.core.model.recipe import SentenceOptions, check_unit
 from polysema.core.model.sentences import check_sentence_pooling
 
+ExportedText = str | tuple[str, str] | TextRecord  # a text, with its id, or with its id and its row of columns
 UNITS = ("words", "tokens", "sentences")
 COLLECTION = "collection"  # in the place of a format: the rows go into a collection
 # what an export and the collection that it goes into call columns of their own
@@ -70,6 +71,19 @@ class ExportSource:
             "id_column": self.id_column,
         }
         return named | {name: value for name, value in more.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportInput:
+    """The texts of an export, pairs of id and text or the records of a corpus, and what they are."""
+
+    texts: Iterable[ExportedText]
+    source: ExportSource
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> "ExportInput":
+        """The texts of these files, whose columns go along."""
+        return cls(corpus.records(), ExportSource.of(corpus))
 
 
 def exported_names(columns: Sequence[str]) -> dict[str, str]:

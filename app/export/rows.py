@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from polysema.app.export.options import ExportOptions, ShardWork
+from polysema.app.export.options import ExportedText, ExportOptions, ShardWork
 from polysema.app.export.shards import ShardRows
 from polysema.core.corpus import TextRecord
 from polysema.core.model.contextual import Choose, EmbeddingOptions, embed_stream
@@ -23,8 +23,6 @@ from polysema.core.space.space import Floats
 # texts read in overlapping windows; words, tokens or texts that the tokenizer doesn't know, wholly or in part; words or
 # texts of which it makes no token, so that they have no row
 COUNTS = ("split", "unknown", "unseen")
-
-ExportedText = str | tuple[str, str] | TextRecord  # a text, with its id, or with its id and its row of columns
 
 
 @dataclass(frozen=True, slots=True)

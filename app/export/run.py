@@ -20,8 +20,8 @@ from polysema.app.export.export_folder import (
     read_settings,
     writable,
 )
-from polysema.app.export.options import UNITS, ExportOptions, ExportSource, ShardWork
-from polysema.app.export.rows import ExportedText, ShardTexts, shard_batches
+from polysema.app.export.options import UNITS, ExportedText, ExportInput, ExportOptions, ExportSource, ShardWork
+from polysema.app.export.rows import ShardTexts, shard_batches
 from polysema.app.export.shards import DTYPES, WRITERS, narrowed
 from polysema.app.export.task import ShardMaker
 from polysema.core.errors import UnreadableError, check_list
@@ -33,7 +33,18 @@ from polysema.core.model.sentences import plan_sentences
 from polysema.core.model.text_batches import texts_a_batch
 from polysema.core.progress import Progress, no_progress
 
-__all__ = ["DTYPES", "UNITS", "WRITERS", "ExportOptions", "ExportSource", "export", "narrowed", "shard_texts", "verify"]
+__all__ = [
+    "DTYPES",
+    "UNITS",
+    "WRITERS",
+    "ExportInput",
+    "ExportOptions",
+    "ExportSource",
+    "export",
+    "narrowed",
+    "shard_texts",
+    "verify",
+]
 
 SHARD_BYTES = 64 << 20  # of vectors, roughly: what is in memory at a time
 WORDS_A_TEXT = 24
@@ -42,26 +53,24 @@ FORMAT = 2
 
 
 def export(
-    texts: Iterable[ExportedText],
-    source: ExportSource,
+    given: ExportInput,
     folder: "Path | str",
     model: LanguageModel,
     layers: Sequence[int],
     wanted: ExportOptions | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Write the vectors at `layers` to shards in `folder`; returns the manifest. `texts` may be pairs of id and text,
-    or the records of a corpus, whose columns go along.
+    """Write the vectors at `layers` to shards in `folder`; returns the manifest.
 
     A row is a word, token or sentence at a layer: text_id (from 0), id where the texts have one, word, start, end
     (characters), layer, vector. Raises `ConflictError` when the folder holds anything else or an export with other
     settings, `UserError` for a layer that isn't there, an unwritable folder or a full disk (what is written so far
     stays good).
     """
-    check_list(texts, "texts")
-    work = shard_work(source, folder, model, layers, wanted)
+    check_list(given.texts, "texts")
+    work = shard_work(given.source, folder, model, layers, wanted)
     with writable(work.folder), claimed(work.folder, work.settings) as token:
-        return _run(texts, replace(work, token=token), model, progress)
+        return _run(given.texts, replace(work, token=token), model, progress)
 
 
 def shard_work(

@@ -11,7 +11,7 @@ import pyarrow as pa
 from fastapi.responses import Response
 
 from polysema.app.explorer import WordSpace
-from polysema.app.explorer.embedding import embedded
+from polysema.app.explorer.embedding import TextUnit, embedded
 from polysema.app.explorer.lazy_rows import TableRows
 from polysema.app.explorer.results.jobs import CompactAnswer, CorpusAnswer, EmbeddedAnswer, VerifyAnswer
 from polysema.app.explorer.results.map_answers import MapAnswer, MapSummary, MatchedAnswer, MatchedSummary
@@ -217,7 +217,7 @@ def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
             if not there:
                 continue
             mine = [texts[place] for place in there]
-            made = embedded(model, mine, (layer,), request.unit, request.word, request.pooling, options)
+            made = embedded(model, mine, (layer,), TextUnit(request.unit, request.word, request.pooling), options)
             if not len(made):
                 continue
             own = [ids[place] for place in there]

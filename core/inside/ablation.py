@@ -43,21 +43,32 @@ class Ablation:
         return f"{'cross ' if self.kind == CROSS else ''}head {head_name(self.layer, self.head)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What a part is set to: `zero`, or its `mean` over all tokens of the texts `over` (none: of the text itself)."""
+
+    how: str = "zero"
+    over: tuple[str, ...] = ()
+
+
+ZERO = Replacement()
+
+
 def ablate(
     model: LanguageModel,
     text: str | None,
     cuts: Sequence[Ablation],
-    how: str = "zero",
+    replacement: Replacement = ZERO,
     say: Statement | None = None,
     source: str | None = None,
-    over: Sequence[str] = (),
 ) -> SteeredToken:
-    """What the model says with some heads or MLPs set to zero, or to their mean over all tokens of the texts `over`
-    (of this text when there are none), at every position.
+    """What the model says with some heads or MLPs set to zero or to their mean, at every position.
 
     What is replaced is what a head gathered, before the map that writes it, and all that an MLP adds. Of a decoder with
-    cross-attention `over` are sources. Raises `UserError` for a part that isn't there and a model without a head.
+    cross-attention the texts of the mean are sources. Raises `UserError` for a part that isn't there and a model
+    without a head.
     """
+    how, over = replacement.how, replacement.over
     if how not in REPLACEMENTS:
         raise UserError(f"a part is set to {' or '.join(REPLACEMENTS)}; got {how!r}")
     if not cuts:

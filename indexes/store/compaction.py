@@ -16,7 +16,7 @@ from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import COMPACTING, SEGMENTS, SegmentRef, SpaceCard
 from polysema.indexes.store.new_file import discard, locked, writing
 from polysema.indexes.store.segment import Segment, StoredRows
-from polysema.indexes.store.segment_files import write_dead, write_segment
+from polysema.indexes.store.segment_files import SegmentLayout, write_dead, write_segment
 from polysema.indexes.store.view import CollectionView
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def compacted(
 
     if recipe is not None:
         progress(f"index {recipe.kind} takes {recipe.cost(rows, card.dim)}", 0, rows)
-    ref = write_segment(disk, root, name, card, batches(), rows, view.manifest.columns)
+    ref = write_segment(disk, root, SegmentLayout(name, card, rows, view.manifest.columns), batches())
     if recipe is None:
         return ref, sources
     try:

@@ -23,7 +23,7 @@ from polysema.indexes.store.repair_marks import MarkRepair
 from polysema.indexes.store.salvaged_ids import read_ids
 from polysema.indexes.store.sealed_file import SealedFile
 from polysema.indexes.store.segment import StoredRows
-from polysema.indexes.store.segment_files import read_dead, write_dead, write_segment, write_vectors
+from polysema.indexes.store.segment_files import SegmentLayout, read_dead, write_dead, write_segment, write_vectors
 from polysema.indexes.store.snapshot_marks import mark_all, marks_of
 from polysema.indexes.store.transaction import referenced
 from polysema.indexes.store.verify import read_whole
@@ -236,7 +236,7 @@ class _Repair:
         if not saved:
             return None
         self.mended.done.append(f"{saved:,} sound rows of {ref.data.name} were kept")
-        new = write_segment(self.disk, self.root, ref.space, card, batches, saved, newest.columns)
+        new = write_segment(self.disk, self.root, SegmentLayout(ref.space, card, saved, newest.columns), batches)
         if ref.card is not None and new.vectors is not None:
             from polysema.indexes.index_spec import IndexSpec
 

@@ -4,6 +4,7 @@ import io
 import struct
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,24 @@ from polysema.indexes.store.sealed_file import SealedFile
 DEAD_MAGIC = b"PSDEAD1\n"
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentLayout:
+    """What a segment is to hold: how many rows, of which space with which card, and the columns beside the vectors."""
+
+    space: str
+    card: SpaceCard
+    rows: int
+    schema: pa.Schema
+
+
 def vector_type(dim: int) -> pa.DataType:
     """How a row's vector is kept."""
     return pa.list_(pa.field("element", pa.float32(), nullable=False), dim)
 
 
-def write_segment(
-    disk: Disk, root: Path, space: str, card: SpaceCard, batches: Iterable[Batch], rows: int, schema: pa.Schema
-) -> SegmentRef:
-    """Write `rows` rows, which come in batches, as a new segment's files (without an index)."""
+def write_segment(disk: Disk, root: Path, layout: SegmentLayout, batches: Iterable[Batch]) -> SegmentRef:
+    """Write the rows of a layout, which come in batches, as a new segment's files (without an index)."""
+    card, rows, schema = layout.card, layout.rows, layout.schema
     name = uuid.uuid4().hex
     folder = root / SEGMENTS
     own = [pa.field("id", pa.large_string(), nullable=False), pa.field("vector", vector_type(card.dim), nullable=False)]
@@ -76,7 +86,7 @@ def write_segment(
         if beside and npy:
             beside.__exit__(None, None, None)
             vectors = npy.ref
-    return SegmentRef(space, rows, file.ref, vectors)
+    return SegmentRef(layout.space, rows, file.ref, vectors)
 
 
 def npy_header(rows: int, dim: int) -> bytes:

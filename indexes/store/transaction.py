@@ -18,7 +18,7 @@ from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import SEGMENTS, Manifest, SegmentRef, SpaceCard, check_name
 from polysema.indexes.store.new_file import discard
 from polysema.indexes.store.segment import Segment
-from polysema.indexes.store.segment_files import write_dead, write_segment
+from polysema.indexes.store.segment_files import SegmentLayout, write_dead, write_segment
 from polysema.indexes.store.view import CollectionView, index_of
 
 MAX_SMALL_SEGMENTS = 32  # small segments of a space that are merged with the next rows that come
@@ -224,7 +224,8 @@ class Draft:
             batches = [batch for batch in (*old, *new) if len(batch)]
             rows = sum(map(len, batches))
             if rows:
-                kept.append(write_segment(self.disk, self.root, name, self.spaces[name], batches, rows, self.columns))
+                layout = SegmentLayout(name, self.spaces[name], rows, self.columns)
+                kept.append(write_segment(self.disk, self.root, layout, batches))
 
     def _merged(self, segments: dict[str, Segment]) -> dict[str, str]:
         """Small segments that are written anew with the rows that come, so that they don't become too many: their

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from polysema.app.export import run as module
-from polysema.app.export.options import ExportOptions, ExportSource
+from polysema.app.export.options import ExportInput, ExportOptions, ExportSource
 from polysema.app.export.run import export, verify
 from polysema.core.corpus import Dialect, open_corpus
 from polysema.core.errors import BusyError, ConflictError, NotFoundError, UnreadableError, UserError
@@ -31,7 +31,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def test_what_is_written_is_what_the_model_says(minilm: LanguageModel, tmp_path: Path) -> None:
-    manifest = export(TEXTS, SOURCE, tmp_path / "out", minilm, [0, 3, 6])
+    manifest = export(ExportInput(TEXTS, SOURCE), tmp_path / "out", minilm, [0, 3, 6])
     assert {k: manifest[k] for k in ("texts", "words", "rows", "layers")} == {
         "texts": 5,
         "words": 15,
@@ -57,7 +57,7 @@ def test_what_is_written_is_what_the_model_says(minilm: LanguageModel, tmp_path:
 
 
 def test_it_is_searched(minilm: LanguageModel, tmp_path: Path) -> None:
-    export(TEXTS, SOURCE, tmp_path, minilm, [6])
+    export(ExportInput(TEXTS, SOURCE), tmp_path, minilm, [6])
     space = read_export(tmp_path)
     rows = space.keys.all_rows("bank")
     hits = ExactIndex(space.vectors).search(space.vectors[rows[:1]], 2, exclude=rows[:1])
@@ -68,7 +68,7 @@ def test_the_same_input_gives_the_same_bytes_however_often_it_is_stopped(
     minilm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "shard_texts", lambda n_layers, dim: 1)
-    export(TEXTS, SOURCE, tmp_path / "a", minilm, [6])
+    export(ExportInput(TEXTS, SOURCE), tmp_path / "a", minilm, [6])
     calls = []
 
     def stop(stage: str, texts: int, total: int) -> None:
@@ -79,17 +79,17 @@ def test_the_same_input_gives_the_same_bytes_however_often_it_is_stopped(
     before: dict[str, int] = {}
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            export(TEXTS, SOURCE, tmp_path / "b", minilm, [6], progress=stop)
+            export(ExportInput(TEXTS, SOURCE), tmp_path / "b", minilm, [6], progress=stop)
         there = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "b").glob("part-*.parquet")}
         assert before.items() <= there.items()  # what was finished is not written again
         before = there
         with pytest.raises(NotFoundError, match="holds no finished export"):
             verify(tmp_path / "b")
     assert before
-    export(TEXTS, SOURCE, tmp_path / "b", minilm, [6])
+    export(ExportInput(TEXTS, SOURCE), tmp_path / "b", minilm, [6])
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "b").glob("*.parquet")}
-    export(TEXTS, SOURCE, tmp_path / "b", minilm, [6])  # done already: no shard is written again
+    export(ExportInput(TEXTS, SOURCE), tmp_path / "b", minilm, [6])  # done already: no shard is written again
     assert before == {p.name: p.stat().st_mtime_ns for p in (tmp_path / "b").glob("*.parquet")}
 
 
@@ -104,23 +104,23 @@ def test_the_progress_counts_texts_inside_a_shard_too(
     events: list[tuple[str, int, int]] = []
     n = 700  # more than are read together
     source, texts = replace(SOURCE, lines=n), ["gold is the bank"] * n
-    export(texts, source, tmp_path, model, [0, 1], wanted, lambda *step: events.append(step))
+    export(ExportInput(texts, source), tmp_path, model, [0, 1], wanted, lambda *step: events.append(step))
     assert events == [("texts", done, n) for done in (512, 600, 700)]
     (tmp_path / "manifest.json").unlink()
     (tmp_path / "part-00001.parquet").unlink()
     events.clear()
-    export(texts, source, tmp_path, model, [0, 1], wanted, lambda *step: events.append(step))
+    export(ExportInput(texts, source), tmp_path, model, [0, 1], wanted, lambda *step: events.append(step))
     assert events[-1] == ("texts", n, n)  # nothing is counted twice when it goes on
 
 
 def test_a_damaged_shard_is_made_again(minilm: LanguageModel, tmp_path: Path) -> None:
-    export(TEXTS, SOURCE, tmp_path, minilm, [6])
+    export(ExportInput(TEXTS, SOURCE), tmp_path, minilm, [6])
     good = contents(tmp_path)
     shard = tmp_path / "part-00000.parquet"
     shard.write_bytes(shard.read_bytes()[:-100])
     with pytest.raises(UnreadableError, match=r"part-00000.parquet is missing or has another size"):
         read_export(tmp_path)
-    export(TEXTS, SOURCE, tmp_path, minilm, [6])
+    export(ExportInput(TEXTS, SOURCE), tmp_path, minilm, [6])
     assert contents(tmp_path) == good
 
 
@@ -129,21 +129,21 @@ def test_another_export_or_something_else_is_left_alone(minilm: LanguageModel, t
     with pytest.raises(
         ConflictError, match=r"holds something else \(notes.txt\); export into a new or an empty folder"
     ):
-        export(TEXTS, SOURCE, tmp_path, minilm, [6])
+        export(ExportInput(TEXTS, SOURCE), tmp_path, minilm, [6])
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
-    export(TEXTS, SOURCE, tmp_path / "out", minilm, [6])
+    export(ExportInput(TEXTS, SOURCE), tmp_path / "out", minilm, [6])
     before = contents(tmp_path / "out")
     with pytest.raises(ConflictError, match=r"holds an export with other settings \(layers\)"):
-        export(TEXTS, SOURCE, tmp_path / "out", minilm, [5])
+        export(ExportInput(TEXTS, SOURCE), tmp_path / "out", minilm, [5])
     with pytest.raises(ConflictError, match=r"other settings \(input\)"):
-        export(TEXTS, ExportSource("texts", "1" * 64, 5), tmp_path / "out", minilm, [6])
+        export(ExportInput(TEXTS, ExportSource("texts", "1" * 64, 5)), tmp_path / "out", minilm, [6])
     with pytest.raises(ConflictError, match="is a file"):
-        export(TEXTS, SOURCE, tmp_path / "notes.txt", minilm, [6])
+        export(ExportInput(TEXTS, SOURCE), tmp_path / "notes.txt", minilm, [6])
     assert contents(tmp_path / "out") == before
 
 
 def test_reading_the_wrong_thing(minilm: LanguageModel, tmp_path: Path) -> None:
-    export(TEXTS, SOURCE, tmp_path / "out", minilm, [0, 6])
+    export(ExportInput(TEXTS, SOURCE), tmp_path / "out", minilm, [0, 6])
     with pytest.raises(UserError, match="it holds 0, 6; none was given"):
         read_export(tmp_path / "out")
     with pytest.raises(UserError, match="it holds 0, 6; got 3"):
@@ -164,14 +164,14 @@ def test_a_full_disk_and_a_locked_folder_make_one_line(
     with monkeypatch.context() as patch:
         patch.setattr("polysema.app.export.task.write_shard", full)
         with pytest.raises(UserError, match="No space left on device; what is finished stays good"):
-            export(TEXTS, SOURCE, tmp_path / "out", minilm, [6])
-    assert export(TEXTS, SOURCE, tmp_path / "out", minilm, [6])["words"] == 15
+            export(ExportInput(TEXTS, SOURCE), tmp_path / "out", minilm, [6])
+    assert export(ExportInput(TEXTS, SOURCE), tmp_path / "out", minilm, [6])["words"] == 15
 
     def inside(stage: str, texts: int, total: int) -> None:
         with pytest.raises(BusyError, match="another export is writing"):
-            export(TEXTS, SOURCE, tmp_path / "twice", minilm, [6])
+            export(ExportInput(TEXTS, SOURCE), tmp_path / "twice", minilm, [6])
 
-    export(TEXTS, SOURCE, tmp_path / "twice", minilm, [6], progress=inside)
+    export(ExportInput(TEXTS, SOURCE), tmp_path / "twice", minilm, [6], progress=inside)
 
 
 def test_a_kill_in_the_middle_is_gone_on_from(tmp_path: Path) -> None:
@@ -212,9 +212,9 @@ def test_every_format_holds_the_same_vectors(to: str, dtype: str, minilm: Langua
     wanted = ExportOptions(to=to, dtype=dtype)
     if to in ("word2vec", "tensorboard") and dtype != "float32":
         with pytest.raises(UserError, match=f"{to} is a text format: it has float32 only; got {dtype}"):
-            export(TEXTS, SOURCE, tmp_path, minilm, [3, 6], wanted)
+            export(ExportInput(TEXTS, SOURCE), tmp_path, minilm, [3, 6], wanted)
         return
-    manifest = export(TEXTS, SOURCE, tmp_path, minilm, [3, 6], wanted)
+    manifest = export(ExportInput(TEXTS, SOURCE), tmp_path, minilm, [3, 6], wanted)
     expected = embed(minilm, TEXTS, [3, 6])
     assert verify(tmp_path) == manifest
     for place, layer in enumerate((3, 6)):
@@ -251,34 +251,36 @@ def test_every_format_holds_the_same_vectors(to: str, dtype: str, minilm: Langua
 
 
 def test_tokens_sentences_chosen_words_and_static_vectors(minilm: LanguageModel, tmp_path: Path) -> None:
-    export(TEXTS, SOURCE, tmp_path / "tokens", minilm, [6], ExportOptions("tokens"))
+    export(ExportInput(TEXTS, SOURCE), tmp_path / "tokens", minilm, [6], ExportOptions("tokens"))
     tokens = embed(minilm, TEXTS, [6], options=EmbeddingOptions(unit="tokens"))
     assert list(read_export(tmp_path / "tokens").keys) == [o.word for o in tokens.occurrences]
-    export(TEXTS, SOURCE, tmp_path / "words", minilm, [6], ExportOptions(words=("BANK", "gold"), static=True))
+    export(
+        ExportInput(TEXTS, SOURCE), tmp_path / "words", minilm, [6], ExportOptions(words=("BANK", "gold"), static=True)
+    )
     space = read_export(tmp_path / "words")
     assert list(space.keys) == ["bank", "bank", "gold", "bank"]
     table = minilm.input_table.numpy()
     assert space.column("static")[0] == table[minilm.tokenizer.convert_tokens_to_ids("bank")].tolist()
     texts = [("one", "The bank."), ("two", ""), ("three", "Gold.")]
     source = ExportSource("texts", "0" * 64, 3, "text", "name")
-    export(texts, source, tmp_path / "own", minilm, [6], ExportOptions("sentences", "own"))
+    export(ExportInput(texts, source), tmp_path / "own", minilm, [6], ExportOptions("sentences", "own"))
     sentences = read_export(tmp_path / "own")
     assert (list(sentences.keys), sentences.column("text_id")) == (["one", "three"], [0, 2])
     np.testing.assert_allclose(np.linalg.norm(sentences.vectors, axis=1), 1, atol=1e-5)
 
 
 def test_the_parts_of_several_machines_make_the_whole(minilm: LanguageModel, tmp_path: Path) -> None:
-    export(TEXTS, SOURCE, tmp_path / "all", minilm, [6], ExportOptions(limit=4))
+    export(ExportInput(TEXTS, SOURCE), tmp_path / "all", minilm, [6], ExportOptions(limit=4))
     parts = []
     for i in (1, 2, 3):
-        export(TEXTS, SOURCE, tmp_path / str(i), minilm, [6], ExportOptions(limit=4, shard=(i, 3)))
+        export(ExportInput(TEXTS, SOURCE), tmp_path / str(i), minilm, [6], ExportOptions(limit=4, shard=(i, 3)))
         parts += rows_of(tmp_path / str(i))
     assert sorted(parts) == sorted(rows_of(tmp_path / "all"))
     assert {text for text, _ in parts} == {0, 2, 3}
 
 
 def test_verify_names_what_is_wrong(minilm: LanguageModel, tmp_path: Path) -> None:
-    export(TEXTS, SOURCE, tmp_path, minilm, [6])
+    export(ExportInput(TEXTS, SOURCE), tmp_path, minilm, [6])
     shard = tmp_path / "part-00000.parquet"
     good = shard.read_bytes()
     for damage, message in (
@@ -312,7 +314,7 @@ def test_what_does_not_go_together_is_refused(
     wanted: ExportOptions, message: str, minilm: LanguageModel, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=message):
-        export(TEXTS, SOURCE, tmp_path / "out", minilm, [6], wanted)
+        export(ExportInput(TEXTS, SOURCE), tmp_path / "out", minilm, [6], wanted)
     assert not (tmp_path / "out").exists()
 
 

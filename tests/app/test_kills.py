@@ -18,7 +18,7 @@ import torch
 torch.set_num_threads(1)  # nothing of the parent's threads may be needed in a child
 from polysema.app.export import run as module
 from polysema.app.export.run import export
-from polysema.app.export.options import ExportSource
+from polysema.app.export.options import ExportInput, ExportSource
 from polysema.core.model.load import load_model
 
 folder, base, kills_wanted = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
@@ -32,7 +32,7 @@ def child(out):
     pid = os.fork()
     if pid == 0:
         try:
-            export(texts, source, out, model, [0, 1, 2])
+            export(ExportInput(texts, source), out, model, [0, 1, 2])
         except BaseException as error:
             print("child:", repr(error), file=sys.stderr)
             os._exit(3)

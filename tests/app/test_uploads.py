@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from polysema.app.collection import ingest, summary, upload_kind, upload_preview, uploads
-from polysema.app.collection.ingest import Destination, TextOptions
+from polysema.app.collection.ingest import Destination, TextIngest, TextOptions
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
 from polysema.core.model.load import LanguageModel
@@ -208,7 +208,7 @@ def test_texts_go_into_a_collection_and_the_upload_is_gone(
     upload = uploads.receive([("My diary.txt", TEXTS)], LIMIT)
     seen = upload_preview.read_texts(upload)
     guess = ingest.estimate(minilm, seen, TextOptions((0, 6)))
-    put = ingest.embed_into(shelf, minilm, upload, seen, TextOptions((0, 6)), Destination("diary"), quiet)
+    put = ingest.embed_into(shelf, TextIngest(minilm, upload, TextOptions((0, 6)), Destination("diary")), seen, quiet)
     assert put.rows == {"layer-0": 15, "layer-6": 15}
     assert put.new
     assert abs(guess.rows - 30) <= 4
@@ -227,7 +227,10 @@ def test_two_files_never_take_each_others_place_and_one_takes_its_own(
     for content in (TEXTS, b"A swan.\n", TEXTS):
         upload = uploads.receive([("a.txt", content)], LIMIT)
         ingest.embed_into(
-            shelf, minilm, upload, upload_preview.read_texts(upload), TextOptions((6,)), Destination("all"), quiet
+            shelf,
+            TextIngest(minilm, upload, TextOptions((6,)), Destination("all")),
+            upload_preview.read_texts(upload),
+            quiet,
         )
     assert len(shelf.get("all")) == 15 + 2
 
@@ -245,22 +248,19 @@ def test_cancel_leaves_no_half_collection(at: str, minilm: LanguageModel, shelf:
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     seen = upload_preview.read_texts(upload)
     with pytest.raises(Stop):
-        ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("half"), stop)
+        ingest.embed_into(shelf, TextIngest(minilm, upload, TextOptions((6,)), Destination("half")), seen, stop)
     assert list(shelf.folder.iterdir() if shelf.folder.is_dir() else []) == []
-    kept = ingest.finished(upload, minilm, TextOptions((6,)), Destination("half"))
+    kept = ingest.finished(TextIngest(minilm, upload, TextOptions((6,)), Destination("half")))
     assert kept == (0 if at == "embed" else 15)
     stages: list[str] = []
     put = ingest.embed_into(
         shelf,
-        minilm,
-        upload,
+        TextIngest(minilm, upload, TextOptions((6,)), Destination("half")),
         seen,
-        TextOptions((6,)),
-        Destination("half"),
         lambda stage, done, total: stages.append(stage),
     )
     assert put.rows == {"layer-6": 15}
-    assert ingest.finished(upload, minilm, TextOptions((6,)), Destination("half")) == 0
+    assert ingest.finished(TextIngest(minilm, upload, TextOptions((6,)), Destination("half"))) == 0
 
 
 def test_giving_up_removes_what_was_finished(minilm: LanguageModel, shelf: CollectionRegistry) -> None:
@@ -271,9 +271,9 @@ def test_giving_up_removes_what_was_finished(minilm: LanguageModel, shelf: Colle
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     query = TextOptions((6,)), Destination("half")
     with pytest.raises(Stop):
-        ingest.embed_into(shelf, minilm, upload, upload_preview.read_texts(upload), *query, stop)
+        ingest.embed_into(shelf, TextIngest(minilm, upload, *query), upload_preview.read_texts(upload), stop)
     assert [path.name for path in upload.folder.iterdir() if path.is_dir()] != []
-    ingest.give_up(upload, minilm, *query)
+    ingest.give_up(TextIngest(minilm, upload, *query))
     assert [path.name for path in upload.folder.iterdir()] == ["a.txt"]
 
 
@@ -288,7 +288,10 @@ def test_a_collection_that_exists_never_keeps_half_of_the_rows(
 
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     put = ingest.embed_into(
-        shelf, minilm, upload, upload_preview.read_texts(upload), TextOptions((6,)), Destination("old"), stop
+        shelf,
+        TextIngest(minilm, upload, TextOptions((6,)), Destination("old")),
+        upload_preview.read_texts(upload),
+        stop,
     )
     assert (put.new, len(shelf.get("old"))) == (False, 15)
 
@@ -303,15 +306,17 @@ def test_what_does_not_fit_is_told_before_anything_is_embedded(
     seen = upload_preview.read_texts(upload)
     for name in ("../out", ".hidden", "", "a/b", "x" * 65):
         with pytest.raises(UserError, match="a collection is named with 1 to 64 of"):
-            ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination(name), never)
+            ingest.embed_into(shelf, TextIngest(minilm, upload, TextOptions((6,)), Destination(name)), seen, never)
     with pytest.raises(UserError, match="a space is named with"):
-        ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("a", "../b"), never)
-    ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("a"), quiet)
+        ingest.embed_into(shelf, TextIngest(minilm, upload, TextOptions((6,)), Destination("a", "../b")), seen, never)
+    ingest.embed_into(shelf, TextIngest(minilm, upload, TextOptions((6,)), Destination("a")), seen, quiet)
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     with pytest.raises(
         ConflictError, match=r"a has a space layer-6 of \[.*mean of sub-words.*these would be \[.*first"
     ):
-        ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,), pooling="first"), Destination("a"), never)
+        ingest.embed_into(
+            shelf, TextIngest(minilm, upload, TextOptions((6,), pooling="first"), Destination("a")), seen, never
+        )
 
 
 def test_two_sessions_at_once_do_not_collide(minilm: LanguageModel, shelf: CollectionRegistry) -> None:
@@ -325,7 +330,7 @@ def test_two_sessions_at_once_do_not_collide(minilm: LanguageModel, shelf: Colle
 
     def slow() -> None:
         try:
-            ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("slow"), wait)
+            ingest.embed_into(shelf, TextIngest(minilm, upload, TextOptions((6,)), Destination("slow")), seen, wait)
         except Exception as error:
             failures.append(error)
 
@@ -333,7 +338,7 @@ def test_two_sessions_at_once_do_not_collide(minilm: LanguageModel, shelf: Colle
     thread.start()
     while not list(upload.folder.glob("work-*")):
         time.sleep(0.01)
-    ingest.embed_into(shelf, minilm, upload, seen, TextOptions((0,)), Destination("quick"), quiet)
+    ingest.embed_into(shelf, TextIngest(minilm, upload, TextOptions((0,)), Destination("quick")), seen, quiet)
     assert upload.folder.exists()  # the other still works with it
     first_done.set()
     thread.join(60)
@@ -407,7 +412,7 @@ def filled(shelf: CollectionRegistry) -> CollectionRegistry:
 
 def test_rows_are_written_to_each_layout(filled: CollectionRegistry, home: Path) -> None:
     for form in summary.LAYOUTS:
-        made = summary.write_out(filled.get("c"), "c", "s", None, form, False)
+        made = summary.write_out(filled.get("c"), summary.Download("c", "s", None, form, False))
         assert made.parent == home / "exports" / "day"
         assert made.stat().st_size > 0
         if form.name == "Parquet":
@@ -426,21 +431,22 @@ def test_rows_are_written_to_each_layout(filled: CollectionRegistry, home: Path)
 
 def test_files_of_a_day_go_after_it_and_no_sooner(filled: CollectionRegistry, home: Path) -> None:
     first, second = (
-        summary.write_out(filled.get("c"), "c", "s", None, summary.layout(name), False) for name in ("Parquet", "CSV")
+        summary.write_out(filled.get("c"), summary.Download("c", "s", None, summary.layout(name), False))
+        for name in ("Parquet", "CSV")
     )
     assert first.exists()  # fresh, whatever else is written
     day = summary.KEPT_SECONDS
     os.utime(first, (time.time() - day - 60,) * 2)
     os.utime(second, (time.time() - day + 60,) * 2)
-    summary.write_out(filled.get("c"), "c", "s", None, summary.layout("word2vec text"), False)
+    summary.write_out(filled.get("c"), summary.Download("c", "s", None, summary.layout("word2vec text"), False))
     assert (first.exists(), second.exists()) == (False, True)
 
 
 def test_only_the_rows_that_pass_are_written(filled: CollectionRegistry) -> None:
-    made = summary.write_out(filled.get("c"), "c", "s", "n >= 2", summary.layout("Parquet"), True)
+    made = summary.write_out(filled.get("c"), summary.Download("c", "s", "n >= 2", summary.layout("Parquet"), True))
     assert pq.read_table(made).column("n").to_pylist() == [2, 3]
     with pytest.raises(UserError, match="no row passes"):
-        summary.write_out(filled.get("c"), "c", "s", "n > 9", summary.layout("CSV"), True)
+        summary.write_out(filled.get("c"), summary.Download("c", "s", "n > 9", summary.layout("CSV"), True))
     with pytest.raises(UserError, match="rows are not written as 'xls'"):
         summary.layout("xls")
     assert sorted(path.suffix for path in made.parent.iterdir() if path.is_file()) == [".parquet"]
@@ -448,10 +454,10 @@ def test_only_the_rows_that_pass_are_written(filled: CollectionRegistry) -> None
 
 def test_another_collection_of_the_same_name_is_another_file(filled: CollectionRegistry) -> None:
     form = summary.layout("Parquet")
-    before = summary.write_out(filled.get("c"), "c", "s", None, form, False)
+    before = summary.write_out(filled.get("c"), summary.Download("c", "s", None, form, False))
     filled.delete("c")
     filled.create("c").add(["z"], [[7.0]], space="s")
-    after = summary.write_out(filled.get("c"), "c", "s", None, form, False)
+    after = summary.write_out(filled.get("c"), summary.Download("c", "s", None, form, False))
     assert before != after
     assert pq.read_table(after).column("id").to_pylist() == ["z"]
 
@@ -478,7 +484,7 @@ def test_an_upload_that_is_gone_says_so(minilm: LanguageModel, shelf: Collection
     seen = upload_preview.read_texts(upload)
     uploads.forget(upload)
     with pytest.raises(UserError, match=r"a\.txt is no longer here; upload it again"):
-        ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("x"), quiet)
+        ingest.embed_into(shelf, TextIngest(minilm, upload, TextOptions((6,)), Destination("x")), seen, quiet)
     with pytest.raises(UnreadableError):
         uploads.receive([("a.txt", b"")], LIMIT)
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from polysema.app.export.options import ExportSource
+from polysema.app.export.options import ExportInput, ExportSource
 from polysema.app.export.run import export
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.inside import hooks
-from polysema.core.inside.ablation import Ablation, ablate
+from polysema.core.inside.ablation import Ablation, Replacement, ablate
 from polysema.core.inside.attention import AttentionView, attention
 from polysema.core.inside.attribution import contributions
 from polysema.core.inside.embedding_path import state_vector
@@ -135,7 +135,7 @@ def test_there_are_forty_families() -> None:
 def test_an_mlp_taken_out_is_one_that_adds_nothing(name: str, opened: Open) -> None:
     model = opened(name, "")
     text = TEXT if model.causal else "the [MASK] swan"
-    found = ablate(model, text, [Ablation(2, kind="mlp")], "zero", Statement(4, (), 0))
+    found = ablate(model, text, [Ablation(2, kind="mlp")], Replacement("zero"), Statement(4, (), 0))
     whole = type(model.whole).from_pretrained(model.path).eval()
     block = hooks.anatomy(replace(model, whole=whole, module=getattr(whole, whole.base_model_prefix))).blocks[1]
     out = {"mixtral": "mlp", "opt": "fc2", "albert": "albert_layers.0.ffn_output"}.get(name)
@@ -208,7 +208,7 @@ def test_weights_that_are_no_numbers_are_named(opened: Open, tmp_path: Path) -> 
     for ask in (
         lambda: embed(model, [TEXT], [0]),
         lambda: embed_sentences(model, [TEXT]),
-        lambda: export([TEXT], ExportSource("x", "", 1), tmp_path / "out", model, [0]),
+        lambda: export(ExportInput([TEXT], ExportSource("x", "", 1)), tmp_path / "out", model, [0]),
     ):
         with pytest.raises(UnreadableError, match=named) as caught:
             ask()

@@ -11,7 +11,7 @@ import torch
 
 from polysema.core.errors import UnavailableError, UserError
 from polysema.core.inside import hooks as passes
-from polysema.core.inside.ablation import Ablation, ablate
+from polysema.core.inside.ablation import Ablation, Replacement, ablate
 from polysema.core.inside.attention import Attention, AttentionView, attention, rollout
 from polysema.core.inside.attribution import contributions
 from polysema.core.inside.directions import Direction, concepts, expression_direction
@@ -549,7 +549,9 @@ def test_a_head_set_to_zero_is_one_that_writes_nothing(kind: str, opened: Open) 
     model = opened(kind)
     text, source = given(kind)
     text = "the white [MASK] in the water" if kind == "bert-mlm" else text
-    found = ablate(model, text, [Ablation(2, 3), Ablation(1, kind="mlp")], "zero", Statement(5, ("bank",), 0), source)
+    found = ablate(
+        model, text, [Ablation(2, 3), Ablation(1, kind="mlp")], Replacement("zero"), Statement(5, ("bank",), 0), source
+    )
     whole = type(model.whole).from_pretrained(model.path).eval()
     base = getattr(whole, whole.base_model_prefix, whole)
     parts = passes.anatomy(model, base.get_decoder() if kind in TWO else base)
@@ -575,10 +577,14 @@ def test_a_head_set_to_zero_is_one_that_writes_nothing(kind: str, opened: Open) 
 def test_a_part_is_set_to_its_mean(opened: Open) -> None:
     model = opened("gpt2")
     # of one token the mean is what it is anyway
-    one = ablate(model, "a", [Ablation(1, 1), Ablation(2, kind="mlp")], "mean", Statement(3, (), 0))
+    one = ablate(model, "a", [Ablation(1, 1), Ablation(2, kind="mlp")], Replacement("mean"), Statement(3, (), 0))
     assert one.divergence == pytest.approx(0, abs=1e-6)
     other = ablate(
-        model, "a", [Ablation(1, 1), Ablation(2, kind="mlp")], "mean", Statement(3, (), 0), over=[TEXT, "the bank"]
+        model,
+        "a",
+        [Ablation(1, 1), Ablation(2, kind="mlp")],
+        Replacement("mean", (TEXT, "the bank")),
+        Statement(3, (), 0),
     )
     assert other.divergence > 1e-3
 
@@ -665,7 +671,7 @@ def onnx(model: LanguageModel) -> LanguageModel:
         (lambda o: ablate(o("gpt2"), TEXT, [Ablation(9, kind="mlp")]), "layers 1 to 2; got 9"),
         (lambda o: ablate(o("gpt2"), TEXT, [Ablation(1)]), "a head has a number"),
         (lambda o: ablate(o("gpt2"), TEXT, []), "at least one head or MLP"),
-        (lambda o: ablate(o("gpt2"), TEXT, [Ablation(1, 1)], "half"), "zero or mean"),
+        (lambda o: ablate(o("gpt2"), TEXT, [Ablation(1, 1)], Replacement("half")), "zero or mean"),
         (lambda o: attention(onnx(o("bert")), TEXT), "the engine onnx runs a compiled graph"),
         (lambda o: lens(onnx(o("bert")), TEXT), "the engine onnx runs a compiled graph"),
         (lambda o: contributions(onnx(o("bert")), TEXT, "swan", at="swan"), "compiled graph"),

@@ -13,7 +13,7 @@ from polysema.app.client.client import Client
 from polysema.app.client.space import RemoteSpace
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.sense_report import sense_report
-from polysema.app.export.options import ExportSource
+from polysema.app.export.options import ExportInput, ExportSource
 from polysema.app.export.run import export
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed, embed_stream
@@ -102,7 +102,7 @@ def test_a_file_may_have_any_name(tmp_path, monkeypatch) -> None:  # type: ignor
         (lambda e, m: embed(m, "the bank"), "texts"),
         (lambda e, m: list(embed_stream(m, "the bank", [0])), "texts"),
         (lambda e, m: embed_sentences(m, "the bank"), "texts"),
-        (lambda e, m: export("the bank", ExportSource("t", "0", 1), "nowhere", m, [0]), "texts"),
+        (lambda e, m: export(ExportInput("the bank", ExportSource("t", "0", 1)), "nowhere", m, [0]), "texts"),
         (lambda e, m: Client("http://127.0.0.1:9").model().embed("the bank"), "texts"),
         (lambda e, m: RemoteSpace(Client("http://127.0.0.1:9").transport, "x").odd_one_out("the bank"), "words"),
     ],

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polysema.app.explorer import Explorer
-from polysema.app.export.options import ExportOptions, ExportSource
+from polysema.app.export.options import ExportInput, ExportOptions, ExportSource
 from polysema.app.export.run import export
 from polysema.core.files.formats import read_export
 from polysema.core.model.contextual import EmbeddingOptions, embed, embed_stream
@@ -83,7 +83,9 @@ def test_unknown_words_of_tables_are_told(minilm: LanguageModel) -> None:
 )  # the emoji is a token, but no word
 def test_exports_count_them(minilm: LanguageModel, tmp_path: Path, unit: str, unknown: int, unseen: int) -> None:
     texts = ["the แมว bank", "หมา 🦄", "the bank", "\u0301"]  # a mark alone, of which no token is made
-    manifest = export(texts, ExportSource("t", "0", 4), tmp_path / "e", minilm, [0, 1], ExportOptions(unit))
+    manifest = export(
+        ExportInput(texts, ExportSource("t", "0", 4)), tmp_path / "e", minilm, [0, 1], ExportOptions(unit)
+    )
     assert (manifest["unknown"], manifest["unseen"], manifest["split"]) == (unknown, unseen, 0)
     assert json.loads((tmp_path / "e" / "manifest.json").read_text())["unknown"] == unknown
     assert f"doesn't know {unknown} of the" in read_export(tmp_path / "e", 1).origin.notes[0]

@@ -157,9 +157,8 @@ def take_away(one: CollectionSummary, collection: VectorCollection, space: str, 
     rows, dim = one.spaces[space]
     keep = rows * dim * 4 > summary.IN_BROWSER
     key = ("file", one.name, one.version, space, where, form.name)
-    made: Path | None = work.on_request(
-        key, lambda progress: summary.write_out(collection, one.name, space, where, form, keep, progress), pressed
-    )
+    wanted = summary.Download(one.name, space, where, form, keep)
+    made: Path | None = work.on_request(key, lambda progress: summary.write_out(collection, wanted, progress), pressed)
     if made is None:
         return
     if keep:

@@ -127,6 +127,7 @@ def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, chose
         "machine; it can be cancelled."
     )
     target, pressed = target_part(upload, key)
+    wanted = ingest.TextIngest(model, upload, reading, target)
     job = (
         "intake",
         upload.name,
@@ -140,7 +141,7 @@ def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, chose
     )
 
     def stopped() -> None:
-        kept = ingest.finished(upload, model, reading, target)
+        kept = ingest.finished(wanted)
         st.info(
             f"Cancelled. No collection was made or changed. {kept:,} rows that were finished are kept for a day: "
             "Embed goes on from there."
@@ -148,15 +149,15 @@ def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, chose
             else "Cancelled. No collection was made or changed, and nothing is kept."
         )
         if not kept:
-            ingest.give_up(upload, model, reading, target)
+            ingest.give_up(wanted)
         elif st.button("Remove what was finished", help="Free the room; embedding then starts from the first text."):
-            ingest.give_up(upload, model, reading, target)
+            ingest.give_up(wanted)
             work.dismiss(job)
             st.rerun()
 
     put = work.on_request(
         job,
-        lambda progress: ingest.embed_into(widgets.shelf(), model, upload, texts, reading, target, progress),
+        lambda progress: ingest.embed_into(widgets.shelf(), wanted, texts, progress),
         pressed,
         stopped,
     )
@@ -167,7 +168,7 @@ def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, chose
 def show_python(upload: Upload, texts: UploadedTexts, model: str, reading: TextOptions, target: Destination) -> None:
     """The lines that export the texts and import the vectors."""
     widgets.python_lines(
-        "from polysema.app.export.options import ExportOptions, ExportSource\n"
+        "from polysema.app.export.options import ExportInput, ExportOptions\n"
         "from polysema.app.export.run import export\n"
         "from polysema.core.corpus import Dialect, open_records\n"
         "from polysema.core.model.load import load_model\nfrom polysema.indexes.collection import Collection\n"
@@ -175,7 +176,7 @@ def show_python(upload: Upload, texts: UploadedTexts, model: str, reading: TextO
         "corpus = "
         f"open_records({upload.files[0].name!r}{f', {texts.corpus.column!r}' if texts.corpus.column else ''}"
         f"{_said(texts)})\n"
-        f"export(corpus.records(), ExportSource.of(corpus), 'out', load_model({model!r}), {list(reading.layers)}, "
+        f"export(ExportInput.of(corpus), 'out', load_model({model!r}), {list(reading.layers)}, "
         f"ExportOptions({reading.unit!r}, {reading.pooling!r}, text=True))\n"
         f"import_into(Collection.create({target.collection!r}), 'out')",
         "The same from the shell: `polysema export`, then `polysema collection import`. The ids made here have "
