@@ -24,7 +24,7 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state="collapsed" if page.url_path in WIDE_PAGES else "auto",
 )
-trail.turn_page()
+trail.turn_page(page.url_path or FIRST_PAGE.name)
 widgets.style()
 widgets.warm_up()
 with st.sidebar:

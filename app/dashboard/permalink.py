@@ -204,8 +204,13 @@ def box(widget: Callable[..., str | None], page: str, label: str, start: str, *,
     """A text box (`st.text_input` or `st.text_area`) whose text `keep_boxes` puts into the link; it outlives other
     pages.
     """
-    st.session_state.setdefault("_link_boxes", {}).setdefault(page, {})[key] = start
+    note_box(page, key, start)
     return widget(label, start, key=key, persist_state="session", **how)
+
+
+def note_box(page: str, key: str, start: str) -> None:
+    """Have `keep_boxes` put the text under a widget's key into the link; `start` is what the widget starts with."""
+    st.session_state.setdefault("_link_boxes", {}).setdefault(page, {})[key] = start
 
 
 def keep_boxes(page: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from polysema.app.dashboard import permalink
 from polysema.app.dashboard.permalink import plain
 from polysema.app.dashboard.picker import choices
 
@@ -13,6 +14,7 @@ MAX_NAMED_STEPS = 4
 MAX_NAME_CHARACTERS = 40
 NEXT_PAGE = "_next_page"
 """Where the session says to which page the next run goes."""
+_HERE = "_page_here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,36 @@ def trail_bar(page: str, here: str) -> None:
         st.caption(" › ".join(plain(one.name) for one in before[-MAX_NAMED_STEPS:]))
 
 
-def open_page(page: str, query: Mapping[str, str]) -> None:
-    """Go on to another page with a question; the frame turns to it in this run. For a click on something in a list."""
-    st.session_state[NEXT_PAGE] = (page, dict(query))
+def open_page(page: str, query: Mapping[str, str], kept: Mapping[str, permalink.Plain] | None = None) -> None:
+    """Go on to another page with a question; the frame turns to it in this run. For a click on something in a list.
+
+    Args:
+        page: Its name.
+        query: What its address says.
+        kept: What its link holds besides, such as texts of the user.
+    """
+    name = permalink.save({"page": page, "values": dict(kept)}) if kept else None
+    st.session_state[NEXT_PAGE] = (page, dict(query) | ({permalink.PARAMETER: name} if name else {}))
+
+
+def ask(page: str, controls: Mapping[str, object], texts: Mapping[str, str]) -> None:
+    """Ask something on a page, this one or another. On this one the question before stays on the trail.
+
+    Args:
+        page: Its name.
+        controls: Values of what stands in the address, by key.
+        texts: Those of the boxes for texts.
+    """
+    if here() == page:
+        walk(page, {**controls, **texts})
+    else:
+        kept: dict[str, permalink.Plain] = {f"widget:{key}": text for key, text in texts.items()}
+        open_page(page, {key: str(value) for key, value in controls.items()}, kept)
+
+
+def here() -> str:
+    """The name of the page that is shown."""
+    return str(st.session_state.get(_HERE, ""))
 
 
 def neighbors_in(space: str) -> Callable[[object], None]:
@@ -82,8 +111,9 @@ def neighbors_in(space: str) -> Callable[[object], None]:
     return ask
 
 
-def turn_page() -> None:
-    """Turn to the page that `open_page` chose."""
+def turn_page(here: str) -> None:
+    """Turn to the page that `open_page` chose; `here` is the name of the one that is shown."""
+    st.session_state[_HERE] = here
     wish = st.session_state.pop(NEXT_PAGE, None)
     if wish is not None:
         page, query = wish

@@ -3,12 +3,11 @@
 import streamlit as st
 
 from polysema.app.dashboard import permalink, widgets
+from polysema.app.dashboard.inside.leads import FILL, SCORE, WRITE
 from polysema.app.dashboard.inside.surprisal_tab import surprisal_part
 from polysema.app.dashboard.writing.branches import branches_of, keep_branches, unpacked
 from polysema.app.dashboard.writing.fill_part import fill_part
 from polysema.app.dashboard.writing.write_part import write_part
-
-WRITE, FILL, SCORE = "Write", "Fill a gap", "Score a text"
 
 
 def page() -> None:

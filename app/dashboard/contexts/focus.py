@@ -69,6 +69,5 @@ def look_at_hit(found: WordMap, layer: int, hit: OccurrenceHit) -> None:
         look_at_place(found, word, hit.text, hit.start)
         return
     values = {"widget:text": hit.text, "widget:cw": hit.text[hit.start : hit.end]}
-    kept = permalink.save({"page": "neighbors", "values": values})
     query = {"mode": "A word in a sentence", "cm": found.origin.source, "cl": str(layer)}
-    trail.open_page("neighbors", query | ({permalink.PARAMETER: kept} if kept else {}))
+    trail.open_page("neighbors", query, values)

@@ -12,10 +12,11 @@ from polysema.app.dashboard.inside.controls import (
     LETTERS,
     SENTENCE,
     given,
+    letter_kind,
     model_box,
     typed,
 )
-from polysema.app.dashboard.inside.find_head import OWN_ATTENTION, find_head_part
+from polysema.app.dashboard.inside.find_head import CROSS_ATTENTION, OWN_ATTENTION, find_head_part
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.trail import trail_bar, walk
 from polysema.app.explorer.inside_options import unit_for
@@ -26,7 +27,7 @@ from polysema.core.space.space import Family
 
 MAX_UNITS = 64  # words or tokens drawn at once
 KINDS = {
-    "Decoder looks at the source": ("decoder", "cross"),
+    CROSS_ATTENTION: ("decoder", "cross"),
     OWN_ATTENTION["decoder"]: ("decoder", "self"),
     OWN_ATTENTION["encoder"]: ("encoder", "self"),
 }
@@ -75,7 +76,7 @@ def attention_controls() -> tuple[AttentionQuery, str | None]:
     )
     with st.form("attention", border=False):
         text = typed(
-            f"at_{'w' if choices.reads_letters(name) else 't'}",
+            f"at_{letter_kind(name)}",
             LETTERS if choices.reads_letters(name) else SENTENCE,
             "Word" if choices.reads_letters(name) else "Sentence",
             "This model reads the letters of one word."

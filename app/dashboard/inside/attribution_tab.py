@@ -7,7 +7,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from polysema.app.dashboard import downloads, permalink, trail, widgets
+from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import (
@@ -21,7 +21,9 @@ from polysema.app.dashboard.inside.controls import (
     preferred,
     typed,
 )
+from polysema.app.dashboard.inside.leads import compute_head
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.trail import trail_bar
 from polysema.core.inside.attribution import Attribution, contributions
 from polysema.core.model.catalog import READABLE
 from polysema.core.space.space import Family
@@ -93,6 +95,7 @@ def attribution_of(name: str, text: str, word: str, against: str, at: str) -> At
 def attribution_picture(found: Attribution, name: str, text: str) -> None:
     """The largest parts as bars, all heads as a heat map, and the sum."""
     rows = [{"part": p.name, "kind": p.kind, "layer": p.layer, "head": p.head, "adds": p.value} for p in found.parts]
+    trail_bar("inside", f"Attribution {found.token}")
     widgets.say(
         f"The {widgets.plain(found.measure)} at **{widgets.plain(found.token)}** is **{found.score:.3f}**; the "
         f"{len(found.parts)} parts add up to **{found.total:.3f}**."
@@ -178,18 +181,12 @@ def head_list(rows: Sequence[dict[str, Any]], name: str, text: str) -> None:
 
     def show(row: object) -> None:
         if isinstance(row, tuple):
-            kept = permalink.save({"page": "inside", "values": {f"widget:qt_{_kind(name)}": text}})
-            query = {"see": "Head", "qm_in": choices.name_label(name), "ql": str(row[0]), "qh": str(row[1])}
-            trail.open_page("inside", query | ({permalink.PARAMETER: kept} if kept else {}))
+            compute_head(name, text, row[0], row[1])
 
     listed = [
         ListedRow(f"head {row['part']}", f"{row['adds']:+.3f}", None, (row["layer"], row["head"])) for row in heads
     ]
     clickable_list(listed, "largest_heads", show)
-
-
-def _kind(name: str) -> str:
-    return "w" if choices.reads_letters(name) else "t"
 
 
 def in_sums(rows: Sequence[dict[str, Any]]) -> dict[str, float]:

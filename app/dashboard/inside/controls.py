@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from polysema.app.dashboard import permalink, widgets
-from polysema.app.dashboard.picker.choices import MODEL_FAMILIES, family_of
+from polysema.app.dashboard.picker.choices import MODEL_FAMILIES, family_of, reads_letters
 from polysema.app.dashboard.picker.pick import pick_model
 from polysema.app.explorer.circuits import CircuitExplorer
 from polysema.core.model.load import LanguageModel
@@ -27,6 +27,11 @@ def given(model: LanguageModel, text: str) -> tuple[str | None, str | None]:
 def circuits_of(name: str) -> CircuitExplorer:
     """How a model comes to its answer."""
     return widgets.explorer().model(name).circuits
+
+
+def letter_kind(model: str) -> str:
+    """The ending of the keys of boxes for a text: a model that reads the letters of one word has boxes of its own."""
+    return "w" if reads_letters(model) else "t"
 
 
 def shown(name: str) -> str:

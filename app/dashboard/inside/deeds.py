@@ -1,11 +1,12 @@
 """What a model makes of a sentence: BERT fills a gap in it, a decoder writes on, an encoder-decoder writes its own."""
 
 from dataclasses import dataclass
-from html import escape
-
-import streamlit as st
 
 from polysema.app.dashboard import widgets
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
+from polysema.app.dashboard.inside.controls import shown
+from polysema.app.dashboard.inside.leads import fill_in, follow_in, quoted
+from polysema.app.dashboard.picker import choices
 from polysema.app.explorer.model_explorer import ModelExplorer
 from polysema.core.inside.fill_mask import FilledMask
 from polysema.core.inside.generation_results import GeneratedText
@@ -41,33 +42,36 @@ def deed_of(handle: ModelExplorer, text: str) -> Deed:
     return Deed("It fills each word’s gap", tuple(filled))
 
 
-def deed_picture(deed: Deed) -> None:
-    """The deed token by token, with the probabilities."""
+def deed_picture(deed: Deed, model: str, text: str) -> None:
+    """The deed token by token, with the probabilities; a click leads to the gap, or into the lens at that token."""
     if deed.refused:
         widgets.remark(deed.refused)
         return
     widgets.say(f"**{deed.verb}**")
     if deed.written is not None:
-        rows = [
-            (step.token, [(one.token, one.probability) for one in step.candidates], step.probability)
-            for step in deed.written.steps
-        ]
         widgets.say(f"“{widgets.plain(deed.written.text)}”")
-    else:
-        rows = [
-            (word, [(one.word, one.probability) for one in gap.words], _own(word, found))
-            for word, found in deed.filled
-            for gap in found.gaps
-        ]
-    st.html(f'<ul class="ps-hits">{"".join(map(_item, rows))}</ul>')
+        two = choices.family_of(model) is Family.ENCODER_DECODER
+        before = [text]
+        rows = []
+        for step in deed.written.steps:
+            candidates = [(one.token, one.probability) for one in step.candidates]
+            value = (text if two else "".join(before), quoted(step.token))
+            rows.append(_row(step.token, candidates, step.probability, value))
+            before.append(step.token)
+        clickable_list(rows, f"deed_{model}", follow_in(model))
+        return
+    rows = [
+        _row(word, [(one.word, one.probability) for one in gap.words], _own(word, found), found.text)
+        for word, found in deed.filled
+        for gap in found.gaps
+    ]
+    clickable_list(rows, f"deed_{model}", fill_in(model))
 
 
 def _own(word: str, found: FilledMask) -> float:
     return next((one.probability for gap in found.gaps for one in gap.words if one.word == word.lower()), 0.0)
 
 
-def _item(row: tuple[str, list[tuple[str, float]], float]) -> str:
-    name, best, own = row
-    others = ", ".join(f"{token.strip() or '␣'} {share:.2f}" for token, share in best)
-    share = f" {own:.2f}" if own else ""
-    return f'<li><b>{escape(name.strip() or "␣")}</b>{share}<div class="meta">{escape(others)}</div></li>'
+def _row(name: str, best: list[tuple[str, float]], own: float, value: object) -> ListedRow:
+    others = ", ".join(f"{shown(token)} {share:.2f}" for token, share in best)
+    return ListedRow(shown(name), others, own or None, value)

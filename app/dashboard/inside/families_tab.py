@@ -1,17 +1,18 @@
 """Families: one sentence through BERT, a decoder, the Transformer of 2017 and T5, side by side."""
 
 from functools import partial
-from html import escape
 from typing import Any
 
 import streamlit as st
 
-from polysema.app.dashboard import downloads, widgets
+from polysema.app.dashboard import downloads, trail, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.attention_mask import mask
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import model_box, shown, typed
 from polysema.app.dashboard.inside.deeds import Deed, deed_of, deed_picture
 from polysema.app.dashboard.inside.four_table import card_row, four_table
+from polysema.app.dashboard.inside.leads import follow_in, look_at_heads, quoted
 from polysema.app.dashboard.picker import choices
 from polysema.app.explorer.inside_options import text_for
 from polysema.core.inside.families import COMPARED_MODELS, FamilyRun, family_run
@@ -40,6 +41,7 @@ def families_part() -> None:
         return
     here = choices.models(READABLE)
     names = [name for name in compared(decoder) if name in here or name == decoder]
+    trail.trail_bar(trail.here(), "Families")
     columns = st.columns(len(names), gap="medium")
     rows: list[dict[str, Any]] = []
     found: list[tuple[FamilyRun, FamilyCard]] = []
@@ -100,7 +102,7 @@ def family_picture(found: FamilyRun, deed: Deed) -> list[dict[str, object]]:
     returns the numbers.
     """
     widgets.say(f"**{FAMILIES[found.family]}**")
-    deed_picture(deed)
+    deed_picture(deed, found.model, found.text)
     layers = " + ".join(map(str, found.n_layers))
     widgets.remark(
         f"{widgets.plain(found.model)}: {layers} layers of {found.n_heads} heads, {found.dim} dimensions. Reads "
@@ -109,21 +111,8 @@ def family_picture(found: FamilyRun, deed: Deed) -> list[dict[str, object]]:
     for sight in found.sights:
         mask(sight, f"roads_{found.model}_{sight.name}")
     widgets.say(f"It ends in {found.ends}.")
-    if found.says:
-        static = found.family is Family.ENCODER and "static" in found.ends
-        widgets.remark(f"At {widgets.plain(found.says_at)}:")
-        widgets.bars(
-            [(shown(token), score) for token, score in found.says], "token", label="cosine" if static else "prob."
-        )
-    if found.carried:
-        widgets.say("What the cross-attention carries")
-        items = "".join(
-            f"<li><b>{escape(item.written)}</b> looks at "
-            f"{escape(', '.join(f'{name} {share:.2f}' for name, share in item.looks_at[:3]))}"
-            f'<div class="meta">adds a vector {item.share:.2f} times as long as the state</div></li>'
-            for item in found.carried
-        )
-        st.html(f'<ul class="ps-hits">{items}</ul>')
+    _says(found)
+    _carried(found)
     return [
         {
             "model": found.model,
@@ -136,3 +125,37 @@ def family_picture(found: FamilyRun, deed: Deed) -> list[dict[str, object]]:
         for i, row in enumerate(sight.rows)
         for j, column in enumerate(sight.columns)
     ]
+
+
+def _says(found: FamilyRun) -> None:
+    """What its last state is turned into; a click follows a token through the layers."""
+    if not found.says:
+        return
+    static = found.family is Family.ENCODER and "static" in found.ends
+    widgets.remark(f"At {widgets.plain(found.says_at)}:")
+    says = [ListedRow(shown(token), "", score, (found.text, quoted(token))) for token, score in found.says]
+    clickable_list(says, f"says_{found.model}", follow_in(found.model))
+    widgets.remark(f"The {'cosine' if static else 'probability'} of each; a click follows it through the layers.")
+
+
+def _carried(found: FamilyRun) -> None:
+    """What the cross-attention brings to each written token; a click leads to the heads."""
+    if not found.carried:
+        return
+    widgets.say("What the cross-attention carries")
+
+    clickable_list(
+        [
+            ListedRow(
+                shown(item.written),
+                f"looks at {', '.join(f'{shown(name)} {share:.2f}' for name, share in item.looks_at[:3])}; adds a "
+                f"vector {item.share:.2f} times as long as the state",
+                None,
+                item.written,
+            )
+            for item in found.carried
+        ],
+        f"carried_{found.model}",
+        lambda _: look_at_heads(found.model, found.text),
+    )
+    widgets.remark("A click leads to its heads.")

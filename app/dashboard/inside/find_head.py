@@ -17,8 +17,9 @@ from polysema.core.inside.head_names import head_name
 from polysema.core.inside.hooks import one_reading
 from polysema.core.space.space import Family
 
+CROSS_ATTENTION = "Decoder looks at the source"
 OWN_ATTENTION = {"decoder": "Decoder looks at itself", "encoder": "Encoder looks at itself"}
-"""What the tab calls the attention of a stack to itself."""
+"""What the tab calls a decoder's attention to the encoder, and that of a stack to itself."""
 
 
 def find_head_form(decoder: bool) -> tuple[str | None, str | None]:

@@ -1,5 +1,6 @@
 """The tab Head of the page Inside: one head step by step, and what all heads do over some texts."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import altair as alt
@@ -14,6 +15,7 @@ from polysema.app.dashboard.inside.controls import (
     LETTERS,
     SENTENCE,
     circuits_of,
+    letter_kind,
     model_box,
     preferred,
     shown,
@@ -50,7 +52,7 @@ def head_part() -> None:
     name = model_box(names, "qm_in", first, "Which model reads the text.")
     layer = int(second.number_input("Layer", 1, 1000, 1, key="ql", bind="query-params", help="From 1."))
     head = int(third.number_input("Head", 1, 1000, 1, key="qh", bind="query-params", help="From 1."))
-    kind = "w" if choices.reads_letters(name) else "t"
+    kind = letter_kind(name)
     with st.form("head", border=False):
         text = typed(
             f"qt_{kind}", LETTERS if choices.reads_letters(name) else SENTENCE, "Text", "What the model reads."
@@ -79,7 +81,7 @@ def head_picture(found: HeadComputation, query: HeadQuery) -> None:
         return
     names = [f"{place}: {shown(unit.name)}" for place, unit in enumerate(found.columns)]
     bias = " + position" if found.bias.any() else ""
-    trail_bar("inside", f"head {head_name(found.layer, found.head)}")
+    place_of_trail = st.container()
     steps = (
         ("1. query · key", found.dot_products),
         (f"2. × {found.scale:.3g}{bias}, masked", np.where(found.masked, np.nan, found.scores)),
@@ -93,10 +95,16 @@ def head_picture(found: HeadComputation, query: HeadQuery) -> None:
         with place:
             widgets.say(f"**{title}**")
             downloads.chart(step_map(table, names), title)
-    row = st.select_slider("Row", names, names[-1], key="qr", help="The token that asks.")
+    permalink.note_box("inside", "qr", names[-1])
+    if st.session_state.get("qr") not in names:
+        st.session_state["qr"] = names[-1]
+    row = st.select_slider("Row", names, key="qr", help="The token that asks.")
     at = names.index(row)
+    with place_of_trail:
+        trail_bar("inside", f"head {head_name(found.layer, found.head)}, row {row}")
     rows = head_rows(found, at)
-    st.dataframe(rows, hide_index=True, width="stretch")
+    clickable_list(token_rows(rows, row), "head_tokens", ask_with)
+    st.caption("The share of each; a click on a token has it ask instead.")
     widgets.remark(
         f"4. Each share times its value, added up, and through the output projection: a vector of length "
         f"{float(np.linalg.norm(found.written[at])):.3g} is added to the hidden state. Positions: {found.positions}."
@@ -157,6 +165,22 @@ def head_rows(found: HeadComputation, at: int) -> list[dict[str, object]]:
         }
         for place, unit in enumerate(found.columns)
     ]
+
+
+def token_rows(rows: Sequence[Mapping[str, object]], row: str) -> list[ListedRow]:
+    """The numbers of one row for a list; each but the one that asks stands for its token."""
+    listed = []
+    for one in rows:
+        token = str(one["token"])
+        numbers = (f"{name} {value}" for name, value in one.items() if name not in ("token", "share"))
+        note = "masked" if one["score"] is None else " · ".join(numbers)
+        listed.append(ListedRow(token, note, float(str(one["share"])), None if token == row else token))
+    return listed
+
+
+def ask_with(token: object) -> None:
+    """Have another token ask; the one before stays on the trail."""
+    walk("inside", {"qr": token})
 
 
 def statistics_part(name: str, kind: str) -> None:

@@ -15,6 +15,7 @@ from polysema.app.dashboard.inside.controls import (
     PROMPT,
     TEAL,
     given,
+    letter_kind,
     model_box,
     preferred,
     shown,
@@ -45,7 +46,7 @@ def lens_part() -> None:
     )
     with st.form("lens", border=False):
         text = typed(
-            f"lt_{'w' if choices.reads_letters(name) else 't'}",
+            f"lt_{letter_kind(name)}",
             LETTERS if choices.reads_letters(name) else PROMPT,
             "Text",
             "What the model reads; it stays out of the link.",
@@ -56,7 +57,7 @@ def lens_part() -> None:
             "inside",
             "Word to follow",
             "F" if choices.reads_letters(name) else "basketball",
-            key=f"lw_{'w' if choices.reads_letters(name) else 't'}",
+            key=f"lw_{letter_kind(name)}",
             max_chars=60,
             help="Its rank and probability through the layers; a word of several tokens counts by its first. A token "
             "may be given in quotes as it is shown, or by its id, #28.",
@@ -113,7 +114,7 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
         if found.targets:
             followed(found, table, word, score, order[-1])
     with right:
-        picked_cell(found, event, first, score, f"lw_{'w' if choices.reads_letters(name) else 't'}")
+        picked_cell(found, event, first, score, f"lw_{letter_kind(name)}")
     downloads.numbers([{key: value for key, value in row.items() if key != "place"} for row in rows], "lens")
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"

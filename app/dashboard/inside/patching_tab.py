@@ -11,6 +11,7 @@ from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import (
     circuits_of,
+    letter_kind,
     model_box,
     preferred,
     shown,
@@ -82,7 +83,7 @@ def patching_controls() -> PatchQuery:
         bind="query-params",
         help="The first shows what is enough to bring the answer back, the second what is needed for it.",
     )
-    kind = "w" if choices.reads_letters(name) else "t"
+    kind = letter_kind(name)
     start = STARTS[kind]
     with st.form("patching", border=False):
         clean = typed(f"px_{kind}", start[0], "Clean text", "The text whose answer is looked for.")
@@ -140,7 +141,7 @@ def largest_places(found: Patching, query: PatchQuery) -> None:
     """The places of the largest effects; a click leads to the head's attention or to the lens of the clean text."""
     layer, name, effect = found.best(1)[0]
     widgets.say(f"The largest effect is **{effect:.2f}**, of layer **{layer}** at **{widgets.plain(shown(name))}**.")
-    kind = "w" if choices.reads_letters(query.model) else "t"
+    kind = letter_kind(query.model)
 
     def look(place: object) -> None:
         if isinstance(place, tuple):  # layer, head

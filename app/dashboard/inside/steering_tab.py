@@ -15,6 +15,7 @@ from polysema.app.dashboard.inside.controls import (
     GRAY,
     TEAL,
     given,
+    letter_kind,
     model_box,
     preferred,
     shown,
@@ -96,7 +97,7 @@ class SteeringForm(NamedTuple):
 
 def steering_form(name: str) -> SteeringForm:
     """The form for the text, the two concepts and the word to follow."""
-    kind = "w" if choices.reads_letters(name) else "t"
+    kind = letter_kind(name)
     start = {
         "w": ("phone", "photo\ngraph", "top\npot", "F"),
         "t": (

@@ -7,15 +7,19 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import (
     LETTERS,
     circuits_of,
+    letter_kind,
     model_box,
     preferred,
     shown,
     typed,
 )
+from polysema.app.dashboard.inside.leads import fill_in, write_from
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.trail import here, trail_bar
 from polysema.core.inside.scored_tokens import ScoredToken
 from polysema.core.inside.surprisal import Surprisal
 from polysema.core.model.catalog import READABLE
@@ -23,6 +27,7 @@ from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
 GARDEN_PATH = "The horse raced past the barn fell."
+MAX_LISTED_TOKENS = 100
 MOST_BITS = 16.0  # where the color is strongest
 METHODS = {"each token alone": "masked", "with the rest of its word": "masked-within-word"}
 
@@ -47,7 +52,7 @@ def surprisal_part() -> None:
             help="A masked token is guessed from both sides. The other pieces of its word give it away: hide them too.",
         )
         method = METHODS[chosen or "each token alone"]
-    kind = "w" if choices.reads_letters(name) else "t"
+    kind = letter_kind(name)
     with st.form("surprisal", border=False):
         text = typed(
             f"ut_{kind}", LETTERS if choices.reads_letters(name) else GARDEN_PATH, "Text", "What the model reads."
@@ -69,6 +74,7 @@ def surprisal_part() -> None:
         lambda progress: surprisal_of(name, text, method, unit or "tokens", scored, progress),
     )
     if found is not None:
+        trail_bar(here(), text)
         surprisal_picture(found, name, method, scored)
 
 
@@ -111,7 +117,7 @@ def surprisal_picture(found: Surprisal, name: str, method: str, target: str | No
         for token in found.tokens
     ]
     with st.expander("Numbers"):
-        st.dataframe(rows, hide_index=True, width="stretch")
+        _listed_tokens(found, name)
         downloads.numbers(rows, "surprisal")
     given = f", target={target!r}" if target else ""
     text = found.source or found.text
@@ -122,6 +128,40 @@ def surprisal_picture(found: Surprisal, name: str, method: str, target: str | No
         "found.tokens[1].surprisal, found.perplexity",
         f"Surprisal is -log2 of the probability that the model gives what stands there ({found.method}); of a masked "
         "encoder the pseudo-log-likelihood (Salazar et al. 2020; within words Kauf and Ivanova 2023).",
+    )
+
+
+def _listed_tokens(found: Surprisal, name: str) -> None:
+    """The first tokens with their numbers; a click on one leads to what the model would have there."""
+    reads_two = bool(found.source)
+    masked = found.method != "next-token"
+
+    def lead(token: ScoredToken) -> str | None:
+        if reads_two:
+            return found.source
+        if token.span is None or not np.isfinite(token.surprisal):
+            return None
+        before, behind = found.text[: token.span.start], found.text[token.span.end :]
+        return f"{before}[MASK]{behind}" if masked else before.rstrip() or None
+
+    listed = [
+        ListedRow(
+            shown(token.name),
+            f"{token.surprisal:.2f} bits · rank {token.rank:,} · entropy {token.entropy:.1f} bits · expected "
+            f"{shown(token.best)} ({token.best_probability:.0%})"
+            if np.isfinite(token.surprisal)
+            else "nothing stands before it",
+            float(np.exp(token.log_probability)) if np.isfinite(token.surprisal) else None,
+            lead(token),
+        )
+        for token in found.tokens[:MAX_LISTED_TOKENS]
+    ]
+    clickable_list(listed, "scored_tokens", fill_in(name) if masked else write_from(name))
+    more = len(found.tokens) - len(listed)
+    st.caption(
+        "The probability of each; a click leads to "
+        + ("the words that would fill its place." if masked else "what the model would have written.")
+        + (f" {more:,} more are in the file." if more > 0 else "")
     )
 
 

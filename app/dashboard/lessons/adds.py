@@ -168,5 +168,5 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         "Direct contributions: each part’s vector through the last norm (its scale frozen) and the row of the "
         "word in the output table (Elhage et al. 2021). They add up to the score. "
         "The rank on the way reads each state as if it were the last (the logit lens).",
-        FeatureShift(word, layers, way, best, tuple(controls)),
+        FeatureShift(name, word, layers, way, best, tuple(controls)),
     )

@@ -7,6 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
+from polysema.app.dashboard.inside.leads import follow_in
 from polysema.app.dashboard.lessons.chips import AMBER, TEAL
 from polysema.app.dashboard.lessons.lesson import (
     LessonResult,
@@ -18,6 +20,7 @@ from polysema.app.dashboard.series import COLORS, SHAPES
 class FeatureShift:
     """Per layer what attention and MLP add; the word's rank on the way; the best next tokens; and the controls."""
 
+    model: str
     word: str
     layers: list[dict[str, object]]
     way: list[dict[str, object]]
@@ -109,12 +112,13 @@ def draw(found: LessonResult, key: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         widgets.say("**What it would say next**")
-        widgets.bars(shown.best, "token", label="prob.")
+        listed = [ListedRow(token, "", p, (shown.controls[0][0], token)) for token, p in shown.best]
+        clickable_list(listed, f"{key}_next_tokens", follow_in(shown.model))
         downloads.ranked(shown.best, f"{key}_next", "token", "probability")
     with right:
         widgets.say(f"**“{widgets.plain(shown.word)}” after other texts**")
-        rows = [(f"{text} … (first: {top})", p) for text, p, _, top in shown.controls]
-        widgets.bars(rows, "text", label="prob.")
+        texts = [ListedRow(f"{text} …", f"first: {top}", p, (text, shown.word)) for text, p, _, top in shown.controls]
+        clickable_list(texts, f"{key}_other_texts", follow_in(shown.model))
         downloads.numbers(
             [{"text": text, "probability": p, "rank": rank, "first": top} for text, p, rank, top in shown.controls],
             f"{key}_controls",

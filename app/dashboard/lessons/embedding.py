@@ -6,6 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
+from polysema.app.dashboard.inside.leads import look_at_heads
 from polysema.app.dashboard.lessons.chips import chips
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
@@ -105,14 +107,14 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         f"whole = embed_sentences(model, [{text!r}]).vectors[0, 0]\n"
         "print(cosine(row, state), cosine(row, whole), cosine(state, whole))",
         f"Cosines of vectors of {model.dim} numbers. {widgets.plain(hidden.origin.card())}.",
-        (rows, found, _kinds(model, w, pieces), np.float64(model.dim)),
+        (name, rows, found, _kinds(model, w, pieces), np.float64(model.dim)),
         widgets.notes_of(hidden, sentences),
     )
 
 
 def draw(found: LessonResult, key: str) -> None:
     """The three kinds, the row's likeness by layer, and the texts found."""
-    rows, texts, kinds, dim = found.shown
+    name, rows, texts, kinds, dim = found.shown
     chips(
         [(name, what, kind) for (name, what), kind in zip(kinds, ("off", "a", "b"), strict=True)],
         "Three vectors",
@@ -138,6 +140,7 @@ def draw(found: LessonResult, key: str) -> None:
         downloads.chart(drawn, "Cosine of the table’s row with the hidden state, layer by layer")
     with right:
         widgets.say("**Texts found by the whole text’s vector**")
-        widgets.bars(texts, "text")
+        listed = [ListedRow(text, "", score, text) for text, score in texts]
+        clickable_list(listed, f"{key}_found_texts", lambda text: look_at_heads(name, str(text)))
         downloads.ranked(texts, f"{key}_texts", "text", "cosine")
         widgets.remark(f"All of them are {int(dim)} numbers wide: the width doesn’t tell you which kind you have.")

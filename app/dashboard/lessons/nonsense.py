@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
+from polysema.app.dashboard.inside.leads import follow_in, quoted
 from polysema.app.dashboard.lessons.chips import chips, visible
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
@@ -46,6 +48,7 @@ DOUBT_PHRASES = (
 class Pair:
     """What was written for the invented and for the real start."""
 
+    model: str
     starts: tuple[str, str]
     written: tuple[GeneratedText, GeneratedText]
     titles: tuple[str, str]
@@ -106,7 +109,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         option, verdict = 1, Verdict.FAILS
     else:
         option, verdict = 0, Verdict.WORKS if share >= AS_SURE_RATIO else Verdict.PARTLY
-    said = _sentences(Pair((invented, real), (made, true), ("", "")), name, letters)
+    said = _sentences(Pair(name, (invented, real), (made, true), ("", "")), name, letters)
     said += (
         "\n\nIt always gives the next token a probability. There is no place in it where “I know” and “I don’t "
         "know” part."
@@ -133,7 +136,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         f"start, {MAX_NEW_TOKENS})\n    print(found.text, found.surety, found.probabilities)",
         f"Greedy: the most probable token each time, {MAX_NEW_TOKENS} at most. The average is the geometric "
         f"mean. Doubt is looked for by these words: {', '.join(DOUBT_PHRASES)}.",
-        Pair((invented, real), (made, true), titles),
+        Pair(name, (invented, real), (made, true), titles),
     )
 
 
@@ -141,7 +144,8 @@ def draw(found: LessonResult, key: str) -> None:
     """Both texts, token by token, with the probability of each."""
     shown: Pair = found.shown
     columns = st.columns(2, gap="medium")
-    for column, title, start, one in zip(columns, shown.titles, shown.starts, shown.written, strict=True):
+    parts = zip(columns, shown.titles, shown.starts, shown.written, strict=True)
+    for number, (column, title, start, one) in enumerate(parts):
         with column:
             widgets.say(f"**{title}**")
             widgets.remark(f"{widgets.plain(start)} …")
@@ -157,6 +161,7 @@ def draw(found: LessonResult, key: str) -> None:
             if one.others:
                 widgets.say("What it could have begun with")
                 first = [(visible(token), p) for token, p in one.others[0]]
-                widgets.bars(first, "token", label="prob.")
+                listed = [ListedRow(visible(token), "", p, (start, quoted(token))) for token, p in one.others[0]]
+                clickable_list(listed, f"{key}_{number}_first", follow_in(shown.model))
                 downloads.ranked(first, f"{key}_{title}", "token", "probability")
     widgets.remark("Boxes: green 50 % and more, orange 10 to 50 %, dashed below 10 %; the number says it too.")

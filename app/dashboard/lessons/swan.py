@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import downloads, permalink, widgets
+from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.components.heads import Heads, LargeHead, chosen_head, heads
+from polysema.app.dashboard.inside.leads import look_at_heads
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
     LessonInput,
@@ -15,8 +16,6 @@ from polysema.app.dashboard.lessons.lesson import (
     Verdict,
     lines_of,
 )
-from polysema.app.dashboard.picker import choices
-from polysema.app.dashboard.trail import open_page
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.inside.attention import Attention, attention
@@ -28,6 +27,7 @@ EXAMPLE = ("white", "swan", "water")
 MIN_DISAGREEING = 3
 CLEAR_WEIGHT = 0.5  # of its weight: a head that gives so much attends there
 MAX_WORDS = 40
+OWN_SIGNS = "the model’s own signs"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +41,7 @@ class SentenceReading:
     attended: tuple[tuple[str, float], ...]
     tops: dict[str, int]
     model: str
+    looker: str
 
 
 def _top_words(part: Attention, row: int) -> dict[str, int]:
@@ -105,7 +106,7 @@ def _mean_attended(part: Attention, row: int) -> list[tuple[str, float]]:
         if not special[p] and not part.forbidden[row, p]
     ]
     if special.any():
-        attended.append(("the model’s own signs", float(mean[special].sum())))
+        attended.append((OWN_SIGNS, float(mean[special].sum())))
     return attended
 
 
@@ -161,17 +162,16 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         "for score in found.scores[:5]:\n    print(score.layer, score.head, score.mean, score.least)",
         "Weights after the softmax; sub-words are merged to words. All heads of all layers are ranked by their "
         "mean over the sentences that have both words.",
-        SentenceReading(part, ranking, tuple(attended), tops, name),
+        SentenceReading(part, ranking, tuple(attended), tops, name, looker),
     )
 
 
 def _show_head(shown: SentenceReading, place: object) -> None:
-    """The head in the page Inside, which reads the same sentence."""
+    """The head in the page Inside, which reads the same sentence; or for a word, the heads that look at it."""
     if isinstance(place, tuple):
-        kept = permalink.save({"page": "inside", "values": {"widget:at_t": shown.part.text}})
-        head = {f"al_{shown.model}_self": str(place[0]), f"ah_{shown.model}_self": str(place[1])}
-        query = {"see": "Attention", "am": choices.name_label(shown.model)} | head
-        open_page("inside", query | ({permalink.PARAMETER: kept} if kept else {}))
+        look_at_heads(shown.model, shown.part.text, head=place)
+    elif place is not None:
+        look_at_heads(shown.model, shown.part.text, f"{shown.looker} -> {place}")
 
 
 def draw(found: LessonResult, key: str) -> None:
@@ -181,7 +181,8 @@ def draw(found: LessonResult, key: str) -> None:
     with left:
         widgets.say("**All heads, in the mean**")
         rows = sorted(shown.attended, key=lambda item: -item[1])
-        widgets.bars(rows, "looks at", label="share")
+        words = [ListedRow(word, "", share, None if word == OWN_SIGNS else word) for word, share in rows]
+        clickable_list(words, f"{key}_attended", lambda word: _show_head(shown, word))
         downloads.ranked(rows, f"{key}_looks", "looks at", "share")
     with right:
         widgets.say("**The heads that look there most**")

@@ -7,9 +7,9 @@ from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import model_box
 from polysema.app.dashboard.picker import choices
-from polysema.app.dashboard.trail import neighbors_in
+from polysema.app.dashboard.trail import neighbors_in, trail_bar
 from polysema.app.dashboard.writing.next_sentence_part import next_sentence_part
-from polysema.core.inside.fill_mask import FilledMask
+from polysema.core.inside.fill_mask import FilledMask, Gap
 from polysema.core.model.catalog import READABLE
 from polysema.core.progress import Progress
 from polysema.core.space.space import Family
@@ -43,17 +43,12 @@ def fill_part() -> None:
     found = work.answer(("fill", name, text), lambda progress: _filled(name, text, progress))
     if found is None:
         return
+    trail_bar("writing", text)
     for number, gap in enumerate(found.gaps, 1):
         left, right = st.columns([7, 5], gap="medium")
         with left:
             widgets.say(f"**Gap {number}**, by both sides of it" if len(found.gaps) > 1 else "**By both sides of it**")
-            rows = [
-                ListedRow(
-                    one.word, " + ".join(one.pieces) if len(one.pieces) > 1 else "", one.probability, one.word.lower()
-                )
-                for one in gap.words
-            ]
-            clickable_list(rows, f"gap_{number}", neighbors_in(found.space))
+            clickable_list(_listed(gap), f"gap_{number}", neighbors_in(found.space))
         with right:
             if gap.neighbors:
                 widgets.say(f"**Static neighbors of {widgets.plain(gap.words[0].word)}**, whatever the sentence")
@@ -78,6 +73,13 @@ def fill_part() -> None:
         "The log-probabilities of a word’s pieces add up, each with those behind it hidden (Kauf and Ivanova 2023).",
     )
     next_sentence_part(name, widgets.explorer().model(name).internals.on_torch())
+
+
+def _listed(gap: Gap) -> list[ListedRow]:
+    return [
+        ListedRow(one.word, " + ".join(one.pieces) if len(one.pieces) > 1 else "", one.probability, one.word.lower())
+        for one in gap.words
+    ]
 
 
 def _filled(name: str, text: str, progress: Progress) -> FilledMask:

@@ -6,10 +6,13 @@ from dataclasses import replace
 import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.components.drawing import drawing
 from polysema.app.dashboard.inside.controls import model_box, preferred
+from polysema.app.dashboard.inside.leads import text_kind
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.sharing import page_record
+from polysema.app.dashboard.trail import trail_bar
 from polysema.app.dashboard.writing.beam_drawing import beams_svg
 from polysema.app.dashboard.writing.branches import Branches, branches_of, keep_branches
 from polysema.app.dashboard.writing.inside_part import inside_part
@@ -56,6 +59,7 @@ def write_part() -> None:
     if not found.steps:
         st.info(f"{wanted.model} writes nothing after this text.")
         return
+    trail_bar("writing", wanted.text)
     st.html(text_html(wanted.text, found.steps, not two))
     page_record.text(f"{widgets.plain(wanted.text)}{' → ' if two else ''}**{widgets.plain(found.text)}**")
     widgets.remark(
@@ -65,7 +69,7 @@ def write_part() -> None:
     _tree(key, branches, found)
     _steps(key, branches, found, wanted)
     if found.hypotheses:
-        _beams(found, answer.steps)
+        _beams(key, branches, found, answer.steps)
     inside_part(wanted.model, wanted.text, found)
     downloads.numbers(candidate_rows(found, 0), "writing")
     _lines(wanted, how)
@@ -94,13 +98,7 @@ def _controls(names: list[str]) -> Written:
         options = DecodingOptions(num_beams=int(beams))
     elif way == DRAWN:
         options = _drawing()
-    reads = (
-        "letters"
-        if choices.reads_letters(name)
-        else "sentences"
-        if choices.family_of(name) is Family.ENCODER_DECODER
-        else "texts"
-    )
+    reads = text_kind(name)
     with st.form("writing", border=False):
         text = permalink.box(
             st.text_input,
@@ -200,20 +198,32 @@ def _entropy_note(found: GeneratedText) -> None:
     )
 
 
-def _beams(found: GeneratedText, steps: Sequence[GenerationStep]) -> None:
+def _beams(key: str, branches: Branches, found: GeneratedText, steps: Sequence[GenerationStep]) -> None:
     """The beams of every step as a tree, and the texts they came to."""
     widgets.say("**The beams.** Each column is a step, best first; the text that won is marked.")
     svg = beams_svg(steps, found.ids)
     drawing(svg, key=f"beams_{hash(found.ids)}")
     page_record.picture(lambda: svg, "beams", "The beams of each step")
+
+    def take(place: object) -> None:
+        if isinstance(place, int) and (ids := found.hypotheses[place].ids):
+            keep_branches(key, branches.grown(ids[:-1], len(ids) - 1, ids[-1]))
+
+    listed = [
+        ListedRow(
+            one.text, f"score {one.score:.4f}, {len(one.ids)} tokens" + (", ended" if one.ended else ""), None, place
+        )
+        for place, one in enumerate(found.hypotheses)
+    ]
+    clickable_list(listed, "beam_texts", take)
     rows = [
         {"text": one.text, "score": round(one.score, 4), "tokens": len(one.ids), "ended": one.ended}
         for one in found.hypotheses
     ]
-    st.dataframe(rows, hide_index=True, width="stretch")
     page_record.numbers(rows, "beams")
     widgets.remark(
-        "A score is the log-probability of the text over its number of tokens: without that, shorter texts would win."
+        "A click takes a text into the tree, to be looked at and gone on from. A score is the log-probability of the "
+        "text over its number of tokens: without that, shorter texts would win."
     )
 
 
