@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from polysema.core.errors import UserError
-from polysema.core.inside.architectures import CROSS, MLP, SELF, check_head, check_layers, require_plan
+from polysema.core.inside.architectures import CROSS, MLP, SELF, SubLayer, check_head, check_layers, require_plan
 from polysema.core.inside.head_names import head_name
-from polysema.core.inside.hooks import Twin, first_of, one_reading, replaced, rows_of, twin_of
+from polysema.core.inside.hooks import HookedRun, ModuleOutput, Twin, first_of, one_reading, replaced, rows_of, twin_of
 from polysema.core.inside.proof import PARTS, require_identities
 from polysema.core.inside.steering import Speaker, Statement, SteeredToken, changed, prompt
 from polysema.core.model.load import LanguageModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
 
 REPLACEMENTS = ("zero", "mean")
 
@@ -93,28 +98,28 @@ def ablate(
     return changed(model, speaker, before, after)
 
 
-def _part(twin: Twin, cut: Ablation) -> Any:
+def _part(twin: Twin, cut: Ablation) -> SubLayer:
     return twin.parts.attention(cut.layer, cut.kind)
 
 
-def _slice(part: Any, cut: Ablation, width: int) -> slice:
+def _slice(part: SubLayer, cut: Ablation, width: int) -> slice:
     each = width // part.n_heads
     assert cut.head is not None
     return slice((cut.head - 1) * each, cut.head * each)
 
 
-def _means(twin: Twin, cuts: Sequence[Ablation], readings: Sequence[Any]) -> list[object]:
+def _means(twin: Twin, cuts: Sequence[Ablation], readings: Sequence[HookedRun]) -> "list[Tensor]":
     """For each cut the mean over all positions of all passes of what will be replaced."""
     import torch
 
-    sums: list[Any] = [None] * len(cuts)
+    sums: dict[int, Tensor] = {}
 
-    def taker(place: int) -> Any:
-        def take(out: Any) -> None:
+    def taker(place: int) -> "Callable[[ModuleOutput], None]":
+        def take(out: ModuleOutput) -> None:
             states = rows_of(out).double()
             if cuts[place].kind != MLP:
                 states = states[:, _slice(_part(twin, cuts[place]), cuts[place], states.shape[-1])]
-            sums[place] = states.sum(0) if sums[place] is None else sums[place] + states.sum(0)
+            sums[place] = sums[place] + states.sum(0) if place in sums else states.sum(0)
 
         return take
 
@@ -128,19 +133,19 @@ def _means(twin: Twin, cuts: Sequence[Ablation], readings: Sequence[Any]) -> lis
         twin.handles.pop().remove()
     total = sum(len(reading) for reading in readings)
     with torch.inference_mode():
-        return [of / total for of in sums]
+        return [sums[place] / total for place in range(len(cuts))]
 
 
-def _take_out(twin: Twin, cut: Ablation, mean: Any) -> None:
+def _take_out(twin: Twin, cut: Ablation, mean: "Tensor | None") -> None:
     part = _part(twin, cut)
 
-    def replace_all(out: Any) -> Any:
+    def replace_all(out: ModuleOutput) -> ModuleOutput:
         states = first_of(out).clone()
         states[:] = 0 if mean is None else mean.to(states)
         return replaced(out, states)
 
-    def replace_head(states: Any) -> Any:
-        states = states.clone()
+    def replace_head(out: ModuleOutput) -> "Tensor":
+        states = first_of(out).clone()
         states[..., _slice(part, cut, states.shape[-1])] = 0 if mean is None else mean.to(states)
         return states
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import kind_of
-from polysema.core.inside.hooks import HookedRun, Twin, Unit, twin_of
+from polysema.core.inside.hooks import HookedRun, ModuleOutput, Twin, Unit, twin_of
 from polysema.core.inside.part_plans import CROSS, SELF
 from polysema.core.model.load import LanguageModel
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
 N_READ, N_SOURCE = 2, 3  # tokens of the pass that looks for them; two numbers tell self- from cross-attention
 
@@ -28,7 +29,7 @@ class AttentionModules:
     names: dict[tuple[int, str], str]
     requested: bool
 
-    def module(self, twin: Twin, layer: int, kind: str) -> Any:
+    def module(self, twin: Twin, layer: int, kind: str) -> "Module":
         """The module of a twin that returns the weights."""
         return twin.parts.stack.get_submodule(self.names[layer, kind])
 
@@ -36,7 +37,7 @@ class AttentionModules:
         """Give the weights (n_heads, n_queries, n_keys) of an attention to `take`, as a pass meets it."""
         twin.requested = twin.requested or self.requested
 
-        def hook(out: Any) -> Any:
+        def hook(out: ModuleOutput) -> "ModuleOutput | None":
             place = weights_place(out)
             assert place is not None
             take(out[place][0])
@@ -63,7 +64,7 @@ def find_attentions(model: LanguageModel) -> AttentionModules:
     return known
 
 
-def weights_place(out: Any) -> int | None:
+def weights_place(out: ModuleOutput) -> int | None:
     """Where among what a module returns the weights are: the last tensor (n, n_heads, n_queries, n_keys)."""
     if not isinstance(out, tuple):
         return None
@@ -77,8 +78,8 @@ def _probed(model: LanguageModel, requested: bool) -> AttentionModules | None:
         twin.requested = requested
         of = {id(module): name for name, module in twin.parts.stack.named_modules()}
 
-        def keep(layer: int, module: Any) -> Any:
-            def take(out: Any) -> None:
+        def keep(layer: int, module: "Module") -> Callable[[ModuleOutput], None]:
+            def take(out: ModuleOutput) -> None:
                 place = weights_place(out)
                 if place is None or out[place].shape[1:3] != (model.n_heads, N_READ):
                     return

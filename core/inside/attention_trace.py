@@ -4,10 +4,14 @@ Architectures differ in what stands between the product of query and key and the
 positions, a window, a sink. Instead of a recipe for each, the calls that reach torch are followed from the product on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, SupportsFloat
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
 
 PRODUCTS = frozenset(("matmul", "bmm", "__matmul__"))
 FACTORS = frozenset(("mul", "__mul__", "__rmul__", "__imul__", "mul_", "multiply"))
@@ -23,28 +27,36 @@ class AttentionTrace:
     """
 
     shape: tuple[int, int]
-    query: Any = None
-    key: Any = None
-    value: Any = None
-    scores: Any = None
+    query: "Tensor | None" = None
+    key: "Tensor | None" = None
+    value: "Tensor | None" = None
+    scores: "Tensor | None" = None
     scale: float = 1.0
     cap: float | None = None
-    sink: Any = None
-    mixing: Any = None
-    _current: Any = field(default=None, repr=False)
-    _weights: Any = field(default=None, repr=False)
+    sink: "Tensor | None" = None
+    mixing: "Tensor | None" = None
+    _current: "Tensor | None" = field(default=None, repr=False)
+    _weights: "Tensor | None" = field(default=None, repr=False)
 
     @property
     def complete(self) -> bool:
         """Whether all of it was seen."""
         return self.query is not None and self.scores is not None and self.value is not None
 
+    def tables(self) -> "tuple[Tensor, Tensor, Tensor, Tensor]":
+        """Query, key, value and scores, of a trace that is complete."""
+        assert self.query is not None
+        assert self.key is not None
+        assert self.value is not None
+        assert self.scores is not None
+        return self.query, self.key, self.value, self.scores
+
     def clear(self) -> None:
         """Forget what was seen: its memory is free for the next one."""
         self.query = self.key = self.value = self.scores = self.sink = self.mixing = None
         self._current = self._weights = None
 
-    def note(self, name: str, args: tuple[object, ...], given: dict[str, Any], made: Any) -> None:
+    def note(self, name: str, args: tuple[Any, ...], given: dict[str, Any], made: "Tensor") -> None:
         """Take in one call of torch and what it made."""
         if self.value is not None:
             return
@@ -53,9 +65,9 @@ class AttentionTrace:
         elif self._current is None:
             self._note_product(name, args, given, made)
         else:
-            self._note_step(name, args, made)
+            self._note_step(self._current, name, args, made)
 
-    def _note_product(self, name: str, args: tuple[Any, ...], given: dict[str, Any], made: Any) -> None:
+    def _note_product(self, name: str, args: tuple[Any, ...], given: dict[str, Any], made: "Tensor") -> None:
         if name in PRODUCTS and tuple(made.shape[-2:]) == self.shape:
             left, right = args[0], args[1] if len(args) > 1 else given["other" if "other" in given else "mat2"]
         elif name == "baddbmm":  # ALiBi as BLOOM has it: beta * bias + alpha * query @ key
@@ -68,15 +80,15 @@ class AttentionTrace:
         self.key = right.expand(*leading, *right.shape[-2:]).transpose(-1, -2).clone()
         self._current = made
 
-    def _note_step(self, name: str, args: tuple[Any, ...], made: Any) -> None:
-        beside = [one for one in args if one is not self._current]
+    def _note_step(self, current: "Tensor", name: str, args: tuple[Any, ...], made: "Tensor") -> None:
+        beside = [one for one in args if one is not current]
         if len(beside) == len(args):
-            if name == "cat" and args and any(one is self._current for one in args[0]):
-                self.scores, self.sink = self._current.clone(), made[..., self.shape[1] :].clone()
+            if name == "cat" and args and any(one is current for one in args[0]):
+                self.scores, self.sink = current.clone(), made[..., self.shape[1] :].clone()
                 self._current = made
             return
         if name == "softmax":
-            self.scores = self._current.clone() if self.scores is None else self.scores
+            self.scores = current.clone() if self.scores is None else self.scores
             self._weights = made
             return
         if name == "tanh":
@@ -86,36 +98,43 @@ class AttentionTrace:
             by = factor if name in FACTORS else 1 / factor
             self.scale *= by
             self.cap = None if self.cap is None else self.cap * by
-        if getattr(made, "shape", None) is not None and made.ndim >= 2 and made.shape[-2] == self.shape[0]:
+        if made.ndim >= 2 and made.shape[-2] == self.shape[0]:
             self._current = made
 
-    def _note_value(self, name: str, args: tuple[Any, ...], made: Any) -> None:
+    def _note_value(self, name: str, args: tuple[Any, ...], made: "Tensor") -> None:
         if name in PRODUCTS and tuple(args[0].shape[-2:]) == self.shape:
             leading = made.shape[:-2]
             self.mixing = args[0]
             self.value = args[1].expand(*leading, *args[1].shape[-2:]).clone()
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, (int, float)):
-        return float(value)
-    return float(value) if getattr(value, "ndim", None) == 0 else None
+def _number(value: object) -> float | None:
+    """A number, or a tensor of one; None for anything else."""
+    return float(value) if isinstance(value, SupportsFloat) and getattr(value, "ndim", 0) == 0 else None
 
 
 @contextmanager
-def traced(module: Any, trace: AttentionTrace) -> Iterator[None]:
+def traced(module: "Module", trace: AttentionTrace) -> Iterator[None]:
     """While open, whatever the module asks torch to do in its forward is noted in the trace."""
+    from torch import Tensor
     from torch.overrides import TorchFunctionMode
 
     class Watch(TorchFunctionMode):
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> object:
+        def __torch_function__(
+            self,
+            func: Callable[..., object],
+            types: Sequence[type],
+            args: tuple[Any, ...] = (),
+            kwargs: dict[str, Any] | None = None,
+        ) -> object:
             made = func(*args, **(kwargs or {}))
-            trace.note(getattr(func, "__name__", ""), args, kwargs or {}, made)
+            if isinstance(made, Tensor):
+                trace.note(getattr(func, "__name__", ""), args, kwargs or {}, made)
             return made
 
     forward = module.forward
 
-    def watched(*args: Any, **given: Any) -> Any:
+    def watched(*args: object, **given: object) -> object:
         with Watch():
             return forward(*args, **given)
 

@@ -7,7 +7,7 @@ only thing that is not linear in it. With the scale of each norm frozen at what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, dtype
     from torch.nn import Module
 
 SUM_TOLERANCE = 1e-3  # of the score, or of the largest part where the score is small
@@ -238,5 +238,5 @@ def _through_transform(head: OutputHead, parts: _Parts, state: "Tensor") -> None
     parts.add("head norm bias", frozen.bias)
 
 
-def _dtype(module: "Module") -> Any:
+def _dtype(module: "Module") -> "dtype":
     return next(module.parameters()).dtype

@@ -1,12 +1,12 @@
 """A hidden state as a sum of what every part wrote, with the scale of each norm frozen at what it is in the pass."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, MLP, SELF, SubLayer
-from polysema.core.inside.hooks import Twin, rows_of
+from polysema.core.inside.hooks import ModuleOutput, Twin, rows_of
 from polysema.core.space.space import Floats
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ class ResidualStream:
         if self.layer:
             twin.on_output(parts.blocks[self.layer - 1], self._keep(0, "", "last"))
 
-    def _keep(self, layer: int, kind: str, what: str) -> Any:
-        def take(out: Any) -> None:
+    def _keep(self, layer: int, kind: str, what: str) -> Callable[[ModuleOutput], None]:
+        def take(out: ModuleOutput) -> None:
             self.seen[layer, kind, what] = rows_of(out)[self.positions].detach().double()
 
         return take

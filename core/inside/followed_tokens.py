@@ -2,12 +2,15 @@
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from polysema.core.errors import UserError
 from polysema.core.inside.hooks import token_name
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import PIECE, byte_alphabet
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ID = re.compile(r"#(\d{1,9})")
 QUOTES = ("'", '"')
@@ -55,7 +58,7 @@ def forms_of(model: LanguageModel, word: str) -> tuple[FollowedTarget, ...]:
     return (spaced,) if bare.id == spaced.id or worse or word[0].isspace() else (spaced, bare)
 
 
-def likelier(forms: tuple[FollowedTarget, ...], scores: Any = None) -> FollowedTarget:
+def likelier(forms: tuple[FollowedTarget, ...], scores: "Tensor | None" = None) -> FollowedTarget:
     """The form with the highest of `scores` (vocabulary,); without scores the one of fewest tokens. Its note tells
     so.
     """

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import require_hooks
@@ -17,6 +17,10 @@ from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import LogitsProcessorList
 
 __all__ = ["MAX_NEW_TOKENS", "DecodingOptions", "GeneratedText", "Generation", "end_tokens", "generate"]
 
@@ -124,7 +128,7 @@ class Generation:
             return (*prefix, *self._search.best_ids)
         return tuple(one.id for one in self._steps)
 
-    def _single_steps(self, processors: Any) -> Iterator[GenerationStep]:
+    def _single_steps(self, processors: "LogitsProcessorList") -> Iterator[GenerationStep]:
         """One text: the prefix, and then the most probable token each time, or one that is drawn."""
         import torch
 
@@ -154,7 +158,7 @@ class Generation:
             if step.ends and not forced:
                 return
 
-    def _first_rows(self) -> Iterator[Any]:
+    def _first_rows(self) -> "Iterator[Tensor]":
         """The logits (1, vocabulary) of the first steps, up to the first behind the prefix."""
         for row in self._writer.begin():
             yield row[None]

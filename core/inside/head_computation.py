@@ -6,7 +6,7 @@ has them; and the steps are put together again and compared with the attention t
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,10 @@ from polysema.core.inside.decomposition import out_matrix
 from polysema.core.inside.hooks import HookedRun, Twin, Unit, as_floats, one_reading, twin_of
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Floats
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
 
 MAX_POSITIONS = 512  # five tables of positions by positions
 WEIGHT_TOLERANCE = 1e-5
@@ -153,13 +157,13 @@ def _check_length(reading: HookedRun) -> None:
         )
 
 
-def _traced(twin: Twin, reading: HookedRun, layer: int, kind: str) -> tuple[AttentionTrace, Any]:
+def _traced(twin: Twin, reading: HookedRun, layer: int, kind: str) -> "tuple[AttentionTrace, Tensor]":
     """One pass, with what the attention of a layer did and the weights that it returned."""
     modules = find_attentions(twin.model)
     core = modules.module(twin, layer, kind)
     beside = reading.source if kind == CROSS and reading.source is not None else reading
     trace = AttentionTrace((len(reading), len(beside)))
-    weights: list[Any] = []
+    weights: list[Tensor] = []
     modules.tap(twin, layer, kind, weights.append)
     with traced(core, trace):
         twin.run(reading)
@@ -174,8 +178,7 @@ def _traced(twin: Twin, reading: HookedRun, layer: int, kind: str) -> tuple[Atte
 def steps_of(trace: AttentionTrace, head: int) -> dict[str, Any]:
     """The steps of one head (from 1) in float64, from what was seen."""
     query, key, value, scores = (
-        as_floats(of.reshape(-1, *of.shape[-2:])[head - 1]).astype(np.float64)
-        for of in (trace.query, trace.key, trace.value, trace.scores)
+        as_floats(of.reshape(-1, *of.shape[-2:])[head - 1]).astype(np.float64) for of in trace.tables()
     )
     products = query @ key.T  # (n_rows, n_columns)
     scaled = products * trace.scale
@@ -214,7 +217,7 @@ def _written(part: SubLayer, head: int, mixed: Floats) -> Floats:
     return found
 
 
-def _rotary(core: Any, stack: Any, kind: str) -> bool:
+def _rotary(core: "Module", stack: "Module", kind: str) -> bool:
     """Whether query and key are turned before they meet; a few models leave it out in some layers."""
     turns = any("Rotary" in type(module).__name__ for module in stack.modules())
     return kind == SELF and turns and bool(getattr(core, "use_rope", True))

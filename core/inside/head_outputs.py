@@ -1,8 +1,8 @@
 """What heads write: their outputs where a word stands, as a space, and the sub-space that a head can write into."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +11,13 @@ from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, SELF, anatomy, check_head, check_layers, require_plan
 from polysema.core.inside.decomposition import head_vectors, out_matrix
 from polysema.core.inside.head_names import zero_based_head
-from polysema.core.inside.hooks import one_reading, positions_of, rows_of, twin_of
+from polysema.core.inside.hooks import ModuleOutput, one_reading, positions_of, rows_of, twin_of
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Floats, Keys, Space
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def head_outputs(
@@ -40,10 +43,10 @@ def head_outputs(
     rows: list[dict[str, Any]] = []
     vectors: list[Floats] = []
     with twin_of(model) as twin:
-        kept: dict[int, Any] = {}
+        kept: dict[int, Tensor] = {}
 
-        def taker(layer: int) -> Any:
-            def take(out: Any) -> None:
+        def taker(layer: int) -> Callable[[ModuleOutput], None]:
+            def take(out: ModuleOutput) -> None:
                 kept[layer] = rows_of(out)
 
             return take

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Span
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Ints
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PREVIOUS, DUPLICATE, INDUCTION = "previous-token", "duplicate-token", "induction"
 STATISTICS = (PREVIOUS, DUPLICATE, INDUCTION)
@@ -192,7 +195,7 @@ class _Sums:
         self.n_tokens += int(np.count_nonzero(reading.fresh & own))
         twin.run(reading)
 
-    def _add(self, row: int, weights: Any) -> None:
+    def _add(self, row: int, weights: "Tensor") -> None:
         import torch
 
         for number, pairs in enumerate(self.pairs):

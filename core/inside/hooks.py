@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import (
@@ -34,6 +34,15 @@ from polysema.core.inside.readings import (
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Floats
 
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+# what a module is given or returns: hidden states, alone or before weights, a cache and whatever else
+ModuleOutput: TypeAlias = "Tensor | tuple[Any, ...]"
+# looks at it, and returns what takes its place, or None
+Take: TypeAlias = "Callable[[ModuleOutput], ModuleOutput | None]"
+
 # who hooks a pass reads it too
 __all__ = [
     "ATTENTION",
@@ -46,6 +55,8 @@ __all__ = [
     "UNITS",
     "Anatomy",
     "HookedRun",
+    "ModuleOutput",
+    "Take",
     "Twin",
     "Unit",
     "Watcher",
@@ -88,14 +99,16 @@ class Twin:
     requested: bool = False  # whether a pass requests attention weights
     handles: list[Any] = field(default_factory=list)
 
-    def on_output(self, module: Any, take: Callable[[Any], Any]) -> None:
+    def on_output(self, module: "Module", take: Take) -> None:
         """Call `take` with what a module returns; what `take` returns, unless None, takes its place."""
         self.handles.append(module.register_forward_hook(lambda _m, _inputs, out: take(out)))
 
-    def on_input(self, module: Any, take: Callable[[Any], Any]) -> None:
+    def on_input(self, module: "Module", take: Take) -> None:
         """Call `take` with the first thing that a module is given; what it returns, unless None, takes its place."""
 
-        def hook(_module: Any, args: tuple[object, ...], given: dict[str, Any]) -> Any:
+        def hook(
+            _module: "Module", args: tuple[Any, ...], given: dict[str, Any]
+        ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
             name = None if args else next(iter(given))
             changed = take(args[0] if name is None else given[name])
             if changed is None:
@@ -182,7 +195,7 @@ def watch(model: LanguageModel, readings: Sequence[HookedRun], watchers: Sequenc
                 watcher.end(reading)
 
 
-def forget_hooks(module: Any) -> None:
+def forget_hooks(module: "Module") -> None:
     """Drop the hooks of a copied module: those that another thread has on the model just now, and what transformers
     gathers states with, so that it installs that anew on request.
     """
@@ -191,18 +204,18 @@ def forget_hooks(module: Any) -> None:
     module.__dict__.pop("_output_capturing_hooks_installed", None)
 
 
-def rows_of(out: Any) -> Any:
+def rows_of(out: ModuleOutput) -> "Tensor":
     """(n_positions, n) of what a module is given or returns for one text; OPT's last linear map has no batch."""
     states = first_of(out)
     return states[0] if states.ndim == 3 else states
 
 
-def first_of(out: Any) -> Any:
+def first_of(out: ModuleOutput) -> "Tensor":
     """The hidden states among what a module returns."""
     return out[0] if isinstance(out, tuple) else out
 
 
-def replaced(out: Any, states: Any) -> Any:
+def replaced(out: ModuleOutput, states: "Tensor") -> ModuleOutput:
     """What a module returned, with other hidden states."""
     return (states, *out[1:]) if isinstance(out, tuple) else states
 
@@ -230,14 +243,16 @@ def check_points(model: LanguageModel, points: Sequence[str]) -> tuple[str, ...]
     return tuple(point for point in there if point in points)
 
 
-def tap_states(twin: Twin, layers: Sequence[int], points: Sequence[str], take: Callable[[int, str, Any], None]) -> None:
+def tap_states(
+    twin: Twin, layers: Sequence[int], points: Sequence[str], take: "Callable[[int, str, Tensor], None]"
+) -> None:
     """Give the residual stream (n_positions, dim) to `take` at each of `points` of each of `layers`, as a pass meets
     it.
 
     Layer 0 has one point, the embedding. In a block with norms behind its sub-layers a point is behind the norm.
     """
 
-    def taker(layer: int, point: str) -> Callable[[Any], None]:
+    def taker(layer: int, point: str) -> Callable[[ModuleOutput], None]:
         return lambda out: take(layer, point, rows_of(out))
 
     for layer in layers:
@@ -261,18 +276,18 @@ def tap_states(twin: Twin, layers: Sequence[int], points: Sequence[str], take: C
                 twin.on_input(parts[place + 1].norm, taker(layer, name))
 
 
-def as_floats(tensor: Any) -> Floats:
+def as_floats(tensor: "Tensor") -> Floats:
     """A tensor as float32."""
     found: Floats = tensor.detach().float().cpu().numpy()
     return found
 
 
-def states_of(twin: Twin, reading: HookedRun, layers: Sequence[int]) -> dict[int, Any]:
+def states_of(twin: Twin, reading: HookedRun, layers: Sequence[int]) -> "dict[int, Tensor]":
     """The residual stream (n_positions, dim) behind each of `layers`, before a final norm, in one pass."""
-    kept: dict[int, Any] = {}
+    kept: dict[int, Tensor] = {}
     n_before = len(twin.handles)
 
-    def take(layer: int, point: str, states: Any) -> None:
+    def take(layer: int, point: str, states: "Tensor") -> None:
         kept[layer] = states
 
     tap_states(twin, layers, (MLP,), take)

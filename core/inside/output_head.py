@@ -14,6 +14,7 @@ from polysema.core.space.space import Family
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
+    from transformers.utils import ModelOutput
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def _own_answer(whole: "Module") -> "Callable[[Tensor], Tensor]":
     return answer
 
 
-def logits_of(answer: Any) -> "Tensor":
+def logits_of(answer: "ModelOutput") -> "Tensor":
     """The scores of every token among what a whole model returns, (n, n_tokens, vocabulary)."""
     found: Tensor = answer.logits if getattr(answer, "logits", None) is not None else answer.prediction_logits
     return found
@@ -120,11 +121,11 @@ def _stand_in(stack: "Module", supplied: "dict[str, Tensor]") -> "Module":
             return self[0] if name == "last_hidden_state" else None
 
     class _StandIn(Module):
-        def __getattr__(self, name: str) -> Any:
+        def __getattr__(self, name: str) -> "Tensor | Module":
             found = getattr(stack, name)
             return _stand_in(found, supplied) if isinstance(found, PreTrainedModel) else found
 
-        def forward(self, *_args: object, **_given: Any) -> Any:
+        def forward(self, *_args: object, **_given: object) -> _Answer:
             return _Answer((supplied["states"], supplied["states"][:, 0]))
 
     return _StandIn()

@@ -1,13 +1,16 @@
 """How wide a model is at every place, and how many parameters each part has: counted in the loaded weights."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from polysema.core.inside.architectures import CROSS, MLP, SELF, Anatomy, SubLayer, anatomy, require_plan
 from polysema.core.inside.attention_modules import find_attentions
 from polysema.core.inside.decomposition import out_matrix
 from polysema.core.model.load import LanguageModel, on_torch
 from polysema.core.space.space import Family
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 NORM, POSITIONS, TABLE, HEAD, REST = "norm", "positions", "table", "head", "rest"
 
@@ -110,8 +113,11 @@ def _blocks(model: LanguageModel, parts: Anatomy, seen: set[int]) -> dict[str, i
     counted = {SELF: 0, CROSS: 0, MLP: 0, NORM: 0}
     names = find_attentions(model).names
     for layer, (block, sublayers) in enumerate(zip(parts.blocks, parts.sublayers, strict=True), 1):
-        owners: list[tuple[Any, str]] = [
-            (norm, NORM) for part in sublayers for norm in (part.norm, part.after) if _is_norm(norm)
+        owners: list[tuple[Module, str]] = [
+            (norm, NORM)
+            for part in sublayers
+            for norm in (part.norm, part.after)
+            if norm is not None and _is_norm(norm)
         ]
         for part in sublayers:
             if part.kind != MLP:
@@ -124,9 +130,9 @@ def _blocks(model: LanguageModel, parts: Anatomy, seen: set[int]) -> dict[str, i
     return {kind: number for kind, number in counted.items() if number}
 
 
-def _is_norm(module: Any) -> bool:
+def _is_norm(module: "Module") -> bool:
     """Whether it is one: where no norm reads the stream, the attention or the MLP itself stands in its place."""
-    return module is not None and len(list(module.children())) == 0
+    return len(list(module.children())) == 0
 
 
 def _mlp_dim(model: LanguageModel, feed: SubLayer) -> int:

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.hooks import HookedRun, Twin, place_in, positions_of
+from polysema.core.inside.hooks import HookedRun, Twin, place_in, positions_of, rows_of
 from polysema.core.inside.patch_sites import RESIDUAL, first_block
 from polysema.core.inside.steering import prompt
 from polysema.core.model.load import LanguageModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DIRECTIONS = ("corrupted", "clean")
 
@@ -126,7 +129,7 @@ def positions_in(model: LanguageModel, reading: HookedRun, words: "Sequence[str 
     return sorted(found)
 
 
-def draws_of(twin: Twin, clean: HookedRun, noise: Noise | None) -> "Iterator[tuple[list[int], Any] | None]":
+def draws_of(twin: Twin, clean: HookedRun, noise: Noise | None) -> "Iterator[tuple[list[int], Tensor] | None]":
     """For each draw the positions that are made noisy and what is added; one without noise where none is wanted."""
     import torch
 
@@ -134,8 +137,8 @@ def draws_of(twin: Twin, clean: HookedRun, noise: Noise | None) -> "Iterator[tup
         yield None
         return
     places = positions_of(clean if clean.source is None else clean.source, noise.word)
-    seen: list[Any] = []
-    twin.on_input(first_block(twin), lambda states: seen.append(states[0].float()))
+    seen: list[Tensor] = []
+    twin.on_input(first_block(twin), lambda states: seen.append(rows_of(states).float()))
     twin.run(clean)
     twin.handles.pop().remove()
     spread = float(seen[0].std())

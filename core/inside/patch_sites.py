@@ -4,12 +4,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, MLP, SELF, Anatomy, anatomy, check_head, check_layers
-from polysema.core.inside.hooks import ATTENTION, HookedRun, Twin, first_of, replaced, rows_of, states_of
+from polysema.core.inside.hooks import (
+    ATTENTION,
+    HookedRun,
+    ModuleOutput,
+    Take,
+    Twin,
+    first_of,
+    replaced,
+    rows_of,
+    states_of,
+)
 from polysema.core.model.load import on_torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
 
 RESIDUAL, HEAD, CROSS_HEAD = "residual", "head", "cross-head"
 PARTS = (RESIDUAL, ATTENTION, CROSS, MLP, HEAD, CROSS_HEAD)
@@ -64,10 +78,10 @@ class RecordedPass:
     """
 
     reading: HookedRun
-    noise: "tuple[Sequence[int], Any] | None" = None
-    blocks: dict[int, Any] = field(default_factory=dict)
-    encoder: Any = None
-    activations: dict[int, Any] = field(default_factory=dict)
+    noise: "tuple[Sequence[int], Tensor] | None" = None
+    blocks: dict[int, ModuleOutput] = field(default_factory=dict)
+    encoder: object = None
+    activations: "dict[int, Tensor]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +133,7 @@ class PatchBench:
         heads = range(1, model.n_heads + 1) if head is None else [check_head(model, head)]
         return PatchGrid(chosen, tuple(positions), tuple(heads))
 
-    def record(self, passed: RecordedPass, layers: Sequence[int]) -> Any:
+    def record(self, passed: RecordedPass, layers: Sequence[int]) -> "Tensor":
         """Run a pass and record it; returns its last hidden states (n_positions, dim)."""
         twin = self.twin
         with _hooks_of(twin):
@@ -132,13 +146,13 @@ class PatchBench:
 
             for layer in layers:
 
-                def take(out: Any, layer: int = layer) -> None:
+                def take(out: ModuleOutput, layer: int = layer) -> None:
                     passed.activations[layer] = rows_of(out)
 
                 self._at(layer, take)
             return self._last(passed.reading)
 
-    def patched(self, base: RecordedPass, site: PatchSite, donor: RecordedPass) -> Any:
+    def patched(self, base: RecordedPass, site: PatchSite, donor: RecordedPass) -> "Tensor":
         """The last hidden states (n_positions, dim) of a recorded pass with another's activations at one place."""
         given = donor.activations[site.layer]
         columns = slice(None)
@@ -147,13 +161,15 @@ class PatchBench:
             columns = slice((site.head - 1) * each, site.head * each)
         positions = list(site.positions)
 
-        def put(out: Any) -> Any:
+        def put(out: ModuleOutput) -> ModuleOutput:
             states = first_of(out).clone()
             rows_of(states)[positions, columns] = given[positions, columns]
             return replaced(out, states)
 
         n_skipped = site.layer if self.part == RESIDUAL else site.layer - 1
-        skipped = [(self.parts.blocks[number], base.blocks[number]) for number in range(n_skipped)]
+        skipped: list[tuple[Module, object]] = [
+            (self.parts.blocks[number], base.blocks[number]) for number in range(n_skipped)
+        ]
         if base.encoder is not None:
             skipped.append((self.twin.root.get_encoder(), base.encoder))
         with _skipped(skipped), _hooks_of(self.twin):
@@ -161,7 +177,7 @@ class PatchBench:
             self._at(site.layer, put)
             return self._last(base.reading)
 
-    def _at(self, layer: int, take: Any) -> None:
+    def _at(self, layer: int, take: Take) -> None:
         """Have `take` called with the part's activations at a layer."""
         if self.part == RESIDUAL and layer == 0:
             self.twin.on_input(self.parts.blocks[0], take)
@@ -176,19 +192,19 @@ class PatchBench:
             return
         places, noise = passed.noise
 
-        def add(states: Any) -> Any:
-            states = states.clone()
+        def add(out: ModuleOutput) -> "Tensor":
+            states = first_of(out).clone()
             states[0, list(places)] += noise.to(states)
             return states
 
         self.twin.on_input(first_block(self.twin), add)
 
-    def _last(self, reading: HookedRun) -> Any:
+    def _last(self, reading: HookedRun) -> "Tensor":
         n_layers = self.twin.model.n_layers
         return states_of(self.twin, reading, [n_layers])[n_layers]
 
 
-def first_block(twin: Twin) -> Any:
+def first_block(twin: Twin) -> "Module":
     """The block that the embeddings of what is read go into: of two stacks the encoder's."""
     model = twin.model
     if not model.reads_two:
@@ -208,7 +224,7 @@ def _hooks_of(twin: Twin) -> Iterator[None]:
 
 
 @contextmanager
-def _skipped(modules: Sequence[tuple[Any, Any]]) -> Iterator[None]:
+def _skipped(modules: "Sequence[tuple[Module, object]]") -> Iterator[None]:
     """Modules of a twin that return what is known already instead of computing it."""
     try:
         for module, out in modules:

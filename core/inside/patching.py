@@ -7,7 +7,7 @@ tracing"; Heimersheim and Nanda 2024 on how to read it).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MIN_DIFFERENCE = 1e-4  # of the two scores: below it effects would be made of rounding
 
@@ -126,7 +129,7 @@ class _Score:
     targets: tuple[FollowedTarget, ...]
 
     @classmethod
-    def of(cls, scorer: Scorer, place: int, forms: Sequence[tuple[FollowedTarget, ...]], said: Any) -> "_Score":
+    def of(cls, scorer: Scorer, place: int, forms: Sequence[tuple[FollowedTarget, ...]], said: "Tensor") -> "_Score":
         """With the likelier form of each word by the state `said` (dim,)."""
         import torch
 
@@ -145,7 +148,7 @@ class _Score:
         names = [repr(target.pieces[0]) for target in self.targets]
         return f"logit of {names[0]} less that of {names[1]}" if len(names) > 1 else f"log-probability of {names[0]}"
 
-    def __call__(self, states: Any) -> float:
+    def __call__(self, states: "Tensor") -> float:
         import torch
 
         with torch.inference_mode():

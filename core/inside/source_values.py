@@ -55,7 +55,7 @@ class AttendedValues:
 
     def _taker(self, layer: int, kind: str, trace: AttentionTrace) -> "Callable[[object], None]":
         def take(_out: object) -> None:
-            if trace.value is not None:
+            if trace.value is not None and trace.mixing is not None:
                 weights = trace.mixing.reshape(-1, *trace.mixing.shape[-2:])[:, self._positions]
                 self.seen[layer, kind] = (weights.double(), trace.value.reshape(-1, *trace.value.shape[-2:]).double())
             trace.clear()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from polysema.core.inside.directions import Direction
 from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
 from polysema.core.inside.hooks import (
     HookedRun,
+    ModuleOutput,
     Twin,
     first_of,
     one_reading,
@@ -26,6 +27,9 @@ from polysema.core.inside.lens_scores import Scorer, head_scorer
 from polysema.core.inside.logit_processing import end_tokens
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family, Floats
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ALL_POSITIONS = "everywhere"
 MAX_NEW_TOKENS = 200
@@ -142,7 +146,7 @@ def add_vector(twin: Twin, layer: int, vector: Floats, places: Sequence[int] | N
     """Have every pass of the twin add a vector to the hidden states of a layer, at some positions or (None) at all."""
     import torch
 
-    def add(out: Any) -> Any:
+    def add(out: ModuleOutput) -> ModuleOutput:
         states = first_of(out).clone()
         added = torch.from_numpy(vector).to(states)
         if places is None:
@@ -161,7 +165,7 @@ def add_vector(twin: Twin, layer: int, vector: Floats, places: Sequence[int] | N
 class Utterance:
     """Log-probabilities (vocabulary,) at the chosen position, and the ids of the continuation."""
 
-    logs: Any
+    logs: "Tensor"
     continued: tuple[int, ...]
 
 
@@ -203,7 +207,7 @@ class Speaker:
                 reading = replace(reading, ids=(*reading.ids, best))
         return Utterance(logs, tuple(new))
 
-    def _logs(self, twin: Twin, reading: HookedRun, position: int) -> Any:
+    def _logs(self, twin: Twin, reading: HookedRun, position: int) -> "Tensor":
         import torch
 
         last = self.model.n_layers
@@ -217,7 +221,7 @@ def changed(
 ) -> SteeredToken:
     """Two answers side by side."""
 
-    def best(logs: Any) -> tuple[tuple[str, float], ...]:
+    def best(logs: "Tensor") -> tuple[tuple[str, float], ...]:
         top = logs.exp().topk(speaker.say.k)
         return tuple(
             (token_name(model, number), float(p))

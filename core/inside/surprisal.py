@@ -7,7 +7,7 @@ word of several tokens the later ones give the masked one away; the variant of K
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from polysema.core.inside.scored_tokens import ScoredToken, named, score_tokens
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NEXT_TOKEN, MASKED, WITHIN_WORD = "next-token", "masked", "masked-within-word"
 METHODS = ("auto", MASKED, WITHIN_WORD)
@@ -232,9 +235,9 @@ def _later_pieces(model: LanguageModel, reading: HookedRun) -> dict[int, list[in
     return {place: places[number + 1 :] for places in words.values() for number, place in enumerate(places)}
 
 
-def _last_states(twin: Twin, rows: Sequence[Sequence[int]], source: HookedRun | None) -> Any:
+def _last_states(twin: Twin, rows: Sequence[Sequence[int]], source: HookedRun | None) -> "Tensor":
     """The last hidden states (n_rows, n_positions, dim), before a final norm, of texts of one length."""
-    kept: list[Any] = []
+    kept: list[Tensor] = []
     twin.on_output(twin.parts.blocks[-1], lambda out: kept.append(first_of(out)))
     try:
         twin.run_rows(rows, source)

@@ -122,7 +122,7 @@ def read_catalog(path: Path) -> tuple[CatalogEntry, ...]:
     return entries
 
 
-def _entry(path: Path, number: int, row: Any) -> CatalogEntry:
+def _entry(path: Path, number: int, row: object) -> CatalogEntry:
     """One row; raises `UnreadableError` naming what is wrong with it."""
     fields: dict[str, Any] = row if isinstance(row, dict) else {}
     name = fields.get("name")
@@ -180,7 +180,7 @@ def _check_archive(where: str, fields: dict[str, Any]) -> None:
         raise UnreadableError(f"{where}: an archive needs its sha256 (64 hexadecimal digits), and the files in it")
 
 
-def _member(where: str, file: Any) -> Member:
+def _member(where: str, file: object) -> Member:
     fields: dict[str, Any] = file if isinstance(file, dict) else {}
     path, size, sha256 = fields.get("path"), fields.get("bytes", 0), fields.get("sha256", "")
     if not isinstance(path, str) or not path or Path(path).is_absolute() or ".." in Path(path).parts:

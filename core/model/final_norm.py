@@ -1,13 +1,17 @@
 """The norm that ends a stack, where it has one: found by name, else by what it gives."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+    from transformers import PreTrainedModel
 
 NORM_NAMES = ("norm", "ln_f", "final_layer_norm", "final_norm", "layer_norm")  # of most stacks
 N_PROBED = 2  # tokens of the pass that looks for a norm of another name
 
 
-def find_final_norm(stack: Any, two_stacks: bool) -> object:
+def find_final_norm(stack: "PreTrainedModel", two_stacks: bool) -> "Module | None":
     """The module whose output is the last layer of `stack`, None where the stack ends in a block.
 
     A norm of another name, or one that lies deeper (OPT, Phi, ESM, XLM-RoBERTa-XL), is known by its output in one pass
@@ -16,12 +20,13 @@ def find_final_norm(stack: Any, two_stacks: bool) -> object:
     for name in NORM_NAMES:
         norm = getattr(stack, name, None)
         if norm is not None:
-            return norm
+            found: Module = norm
+            return found
     candidates = [] if two_stacks else list(_norms_outside_blocks(stack))
     return _last_norm(stack, candidates) if candidates else None
 
 
-def _norms_outside_blocks(module: Any) -> Iterator[object]:
+def _norms_outside_blocks(module: "Module") -> "Iterator[Module]":
     """Norms that stand neither in a block nor among the embeddings."""
     from torch.nn import ModuleList
 
@@ -34,13 +39,13 @@ def _norms_outside_blocks(module: Any) -> Iterator[object]:
             yield from _norms_outside_blocks(child)
 
 
-def _last_norm(stack: Any, candidates: list[Any]) -> object:
+def _last_norm(stack: "PreTrainedModel", candidates: "list[Module]") -> "Module | None":
     """The candidate whose output a pass gives back as its last hidden state."""
     import torch
 
     outputs: dict[int, Any] = {}
 
-    def keep(number: int) -> Any:
+    def keep(number: int) -> "Callable[[Module, tuple[Any, ...], Any], None]":
         return lambda _module, _inputs, output: outputs.update({number: output})
 
     handles = [norm.register_forward_hook(keep(number)) for number, norm in enumerate(candidates)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from polysema.core.model.engine import Engine
 from polysema.core.model.tokenizer import Tokenizer
 from polysema.core.model.tokens import EncodedText, encode, encode_ids
 from polysema.core.space.space import Family, Origin
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @checked_arguments
@@ -258,6 +261,7 @@ class LanguageModel(HtmlRepr):
         )
 
     @cached_property
-    def input_table(self) -> Any:
+    def input_table(self) -> "Tensor":
         """The table of input embeddings as a tensor, (vocabulary, dim)."""
-        return self.module.get_input_embeddings().weight.detach()
+        table: Tensor = self.module.get_input_embeddings().weight
+        return table.detach()

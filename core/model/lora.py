@@ -3,11 +3,14 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from polysema.core.errors import UnavailableError, UnreadableError
 from polysema.core.model.catalog import ModelLocation, locate
 from polysema.core.model.model_folder import ADAPTER_FILE, check_weights, files_hash, read_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
@@ -59,7 +62,7 @@ def read_adapter(folder: Path) -> Adapter:
     return Adapter(folder, locate(str(beside) if beside.is_dir() and not Path(base).is_absolute() else base))
 
 
-def merge(adapter: Adapter, whole: Any) -> object:
+def merge(adapter: Adapter, whole: "PreTrainedModel") -> "PreTrainedModel":
     """The base model with the adapter's changes in its weights.
 
     Args:

@@ -24,9 +24,11 @@ import numpy as np
 from polysema.core.atomic import atomic_files, atomic_folder
 from polysema.core.environment import cores, home
 from polysema.core.errors import UnavailableError
-from polysema.core.model.engine import Take, hidden_states, padded, plan_batches
+from polysema.core.model.engine import Engine, Take, hidden_states, padded, plan_batches
 
 if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
     from polysema.core.model.language_model import LanguageModel
 
 LAYOUT = 1  # counts up when what is exported, or how it is quantized, changes
@@ -186,11 +188,11 @@ def _export(model: "LanguageModel", path: Path) -> None:
     import torch
 
     class AllLayers(torch.nn.Module):
-        def __init__(self, module: Any) -> None:
+        def __init__(self, module: torch.nn.Module) -> None:
             super().__init__()
             self.module = module
 
-        def forward(self, input_ids: object, attention_mask: object) -> Any:
+        def forward(self, input_ids: object, attention_mask: object) -> tuple[torch.Tensor, ...]:
             answer = self.module(
                 input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True, return_dict=True
             )
@@ -244,7 +246,7 @@ def _compare(model: "LanguageModel", engine: OnnxEngine) -> dict[str, object]:
     exact = bool(worst <= EXACT_TOLERANCE)
     many = [long[: 8 + place % max(1, len(long) - 8)] for place in range(48)]
 
-    def timed(run: Any) -> float:
+    def timed(run: Engine) -> float:
         start = time.perf_counter()
         hidden_states(run, many, [model.n_layers])
         return time.perf_counter() - start
@@ -255,7 +257,7 @@ def _compare(model: "LanguageModel", engine: OnnxEngine) -> dict[str, object]:
     return {"exact": exact, "faster": round(faster, 2), "why": why, "difference": worst}
 
 
-def _session(path: Path) -> Any:
+def _session(path: Path) -> "InferenceSession":
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

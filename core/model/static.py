@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,9 @@ from polysema.core.model.model_folder import check_folder, files_hash, is_adapte
 from polysema.core.model.tokenizer import TOKENIZER_FILE, check_vocabulary, read_tokenizer
 from polysema.core.space.space import Family, Floats, Keys, Origin, Space
 from polysema.core.space.spelling import encoded
+
+if TYPE_CHECKING:
+    from polysema.core.model.language_model import LanguageModel
 
 PIECE = "##"  # what stands before a token that goes on with a word, as WordPiece writes it
 
@@ -169,7 +172,7 @@ def byte_alphabet() -> dict[str, int]:
 _BYTES = byte_alphabet()
 
 
-def word_table(model: Any, words: Sequence[str]) -> Space:
+def word_table(model: "LanguageModel", words: Sequence[str]) -> Space:
     """The static vectors of whole words, (n_words, dim): a word's row where it is one token, else the mean of its
     tokens'.
 
@@ -192,7 +195,7 @@ def word_table(model: Any, words: Sequence[str]) -> Space:
     )
 
 
-def _unknown_notes(model: Any, words: Sequence[str]) -> tuple[str, ...]:
+def _unknown_notes(model: "LanguageModel", words: Sequence[str]) -> tuple[str, ...]:
     """What is said of the words of a table that the tokenizer doesn't know."""
     from polysema.core.model.tokens import Occurrence, Span
     from polysema.core.model.unknown import UnknownWord, unknown_id, unknown_notes
@@ -207,14 +210,13 @@ def _unknown_notes(model: Any, words: Sequence[str]) -> tuple[str, ...]:
     return unknown_notes(model.tokenizer, model.name, found)
 
 
-def _ids(model: Any, word: str) -> list[int]:
+def _ids(model: "LanguageModel", word: str) -> list[int]:
     """A word's tokens as it stands after a space, within a sentence."""
     encoded(word)
-    ids: list[int] = model.tokenizer(" " + word, add_special_tokens=False)["input_ids"]
-    return ids
+    return model.tokenizer(" " + word, add_special_tokens=False)["input_ids"]
 
 
-def static_vector(model: Any, word: str) -> tuple[Floats, int]:
+def static_vector(model: "LanguageModel", word: str) -> tuple[Floats, int]:
     """A word's static vector in the model's own table: the mean of its tokens' rows, (dim,), and how many they are.
 
     The word is tokenized as it stands after a space, as within a sentence.

@@ -2,12 +2,15 @@
 
 import importlib.util
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from polysema.core.errors import UnavailableError, UnreadableError, UserError
 from polysema.core.model.sentencepiece_tokens import AddedTokens, PieceTokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizer
 
 TOKENIZER_FILE = "tokenizer.json"
 PIECE_PATTERNS = ("*.model", "*.spm")  # files of SentencePiece
@@ -56,7 +59,7 @@ class Tokenizer(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __call__(self, text: str, *, add_special_tokens: bool = True) -> Any:
+    def __call__(self, text: str, *, add_special_tokens: bool = True) -> Mapping[str, list[int]]:
         """The tokens of a text; `input_ids` are their ids."""
 
     @overload
@@ -81,7 +84,7 @@ class Tokenizer(Protocol):
         """The text that ids stand for."""
 
 
-def read_tokenizer(place: str, name: str, model_type: str, **options: Any) -> Tokenizer:
+def read_tokenizer(place: str, name: str, model_type: str, **options: bool | str) -> Tokenizer:
     """The tokenizer of a folder or hub id, which tells the characters of its tokens.
 
     Args:
@@ -181,7 +184,7 @@ def target_backend(tokenizer: Tokenizer) -> Backend:
     return backend
 
 
-def _of_pieces(tokenizer: Any) -> PieceTokenizer | None:
+def _of_pieces(tokenizer: "PreTrainedTokenizer") -> PieceTokenizer | None:
     """The backend of a slow tokenizer over SentencePiece, None of another; that for targets is put beside it."""
     added = AddedTokens(
         tokenizer.tokens_trie.split,
@@ -208,13 +211,14 @@ def _of_pieces(tokenizer: Any) -> PieceTokenizer | None:
     return None
 
 
-def _target_ids(tokenizer: Any) -> Any:
+def _target_ids(tokenizer: "PreTrainedTokenizer") -> Callable[[list[str]], list[int]]:
     """What numbers the pieces of a Marian's targets: a table of its own where source and target have one each.
 
     transformers switches the tokenizer to the other table and back; another thread would meet it in between.
     """
     if not tokenizer.separate_vocabs:
-        return tokenizer.convert_tokens_to_ids
+        to_ids: Callable[[list[str]], list[int]] = tokenizer.convert_tokens_to_ids
+        return to_ids
     numbers, added = tokenizer.target_encoder, tokenizer.added_tokens_encoder
     unknown = numbers[tokenizer.unk_token]
     return lambda tokens: [added[token] if token in added else numbers.get(token, unknown) for token in tokens]

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from polysema.core.model.tokenizer import Tokenizer
 from polysema.core.model.tokens import EncodedText, Occurrence
 from polysema.core.space.space import Ints
 
@@ -21,12 +21,11 @@ class UnknownWord:
     n_tokens: int
 
 
-def unknown_id(tokenizer: Any) -> int | None:
+def unknown_id(tokenizer: Tokenizer) -> int | None:
     """The id that stands for what a fast tokenizer doesn't know; None where it can write everything, as by bytes."""
     model = tokenizer.backend_tokenizer.model
     if not hasattr(model, "unk_token"):  # Unigram (SentencePiece), which numbers it
-        answer: int | None = tokenizer.unk_token_id
-        return answer
+        return tokenizer.unk_token_id
     if model.unk_token is None:  # GPT-2's, which has a token for every byte; its unk_token ends a text
         return None
     found: int | None = model.token_to_id(model.unk_token)
@@ -41,7 +40,9 @@ def unknown_tokens(encoded: EncodedText, unknown: int | None) -> "np.typing.NDAr
     return found
 
 
-def unknown_words(occurrences: Sequence[Occurrence], tokens: Ints, sizes: Ints, unknown: Any) -> list[UnknownWord]:
+def unknown_words(
+    occurrences: Sequence[Occurrence], tokens: Ints, sizes: Ints, unknown: "np.typing.NDArray[np.bool_] | None"
+) -> list[UnknownWord]:
     """Those of the occurrences in one text that have an unknown token.
 
     Args:
@@ -57,11 +58,11 @@ def unknown_words(occurrences: Sequence[Occurrence], tokens: Ints, sizes: Ints, 
     return [UnknownWord(occurrences[place], int(counts[place]), int(sizes[place])) for place in places]
 
 
-def unknown_notes(tokenizer: Any, name: str, words: Sequence[UnknownWord]) -> tuple[str, ...]:
+def unknown_notes(tokenizer: Tokenizer, name: str, words: Sequence[UnknownWord]) -> tuple[str, ...]:
     """What is said beside vectors of words that the tokenizer of the model `name` doesn't know."""
     if not words:
         return ()
-    token = tokenizer.convert_ids_to_tokens(unknown_id(tokenizer))
+    token = _unknown_token(tokenizer)
     wholly = dict.fromkeys(word.occurrence.word for word in words if word.n_unknown == word.n_tokens)
     partly = dict.fromkeys(word.occurrence.word for word in words if word.n_unknown < word.n_tokens)
     notes = []
@@ -80,18 +81,25 @@ def unknown_notes(tokenizer: Any, name: str, words: Sequence[UnknownWord]) -> tu
     return tuple(notes)
 
 
-def unknown_texts_note(tokenizer: Any, name: str, texts: Sequence[int]) -> str:
+def unknown_texts_note(tokenizer: Tokenizer, name: str, texts: Sequence[int]) -> str:
     """What is said beside vectors of whole texts, some of which hold words that the tokenizer doesn't know."""
     if not texts:
         return ""
     shown = ", ".join(str(text + 1) for text in texts[:MAX_WORDS_SHOWN])
-    token = tokenizer.convert_ids_to_tokens(unknown_id(tokenizer))
+    token = _unknown_token(tokenizer)
     which = (
         f"text {shown}"
         if len(texts) == 1
         else f"{len(texts):,} texts ({shown}{', …' * (len(texts) > MAX_WORDS_SHOWN)})"
     )
     return f"the tokenizer of {name} doesn't know every word of {which}; those it doesn't know are read as {token}"
+
+
+def _unknown_token(tokenizer: Tokenizer) -> str:
+    """What stands for what isn't known, of a tokenizer that doesn't know something."""
+    unknown = unknown_id(tokenizer)
+    assert unknown is not None
+    return tokenizer.convert_ids_to_tokens(unknown)
 
 
 def _listed(words: Sequence[str]) -> str:
