@@ -138,8 +138,8 @@ class CollectionHistory:
                     f"{self._files.root} keeps the versions {numbers} and the snapshots {names}; got {version!r}"
                 )
             what = f"back to {version}"
-            old = {"spaces": found.spaces, "columns": found.columns, "segments": found.segments}
-            self._files.publish(now.next(what, **old), discard=False)
+            again = now.next(what, spaces=found.spaces, columns=found.columns, segments=found.segments)
+            self._files.publish(again, discard=False)
             return now.version + 1
 
     def collect(self, keep: int | None = None) -> int:

@@ -15,14 +15,17 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
+
+if TYPE_CHECKING:
+    from faiss import IndexIVF
 
 MEMORY_MB = 4_096
 SECONDS = 60.0
@@ -209,12 +212,12 @@ def _serve(memory_mb: int, seconds: float) -> None:
         _answer(answers, reply)
 
 
-def _answer(answers: Any, reply: dict[str, Any]) -> None:
+def _answer(answers: TextIO, reply: dict[str, Any]) -> None:
     answers.write(json.dumps(reply) + "\n")
     answers.flush()
 
 
-def _read(f: Any, request: dict[str, Any], most: int) -> dict[str, Any]:
+def _read(f: ModuleType, request: dict[str, Any], most: int) -> dict[str, Any]:
     whole = f.read_index(request["path"], f.IO_FLAG_SKIP_PRECOMPUTE_TABLE)
     index, ids = whole, None
     if hasattr(whole, "id_map"):
@@ -251,14 +254,15 @@ def _read(f: Any, request: dict[str, Any], most: int) -> dict[str, Any]:
     }
 
 
-def _own_ids(f: Any, cells: Any) -> Any:
+def _own_ids(f: ModuleType, cells: "IndexIVF") -> Ints | None:
     """Cell, place and id of every row (n, 3) where the ids are the user's own; None where they count from 0."""
-    parts = []
+    parts, lists = [], cells.invlists
+    assert lists is not None
     for cell in range(cells.nlist):
-        size = cells.invlists.list_size(cell)
+        size = lists.list_size(cell)
         if size > cells.ntotal:
             raise ValueError(f"it says that cell {cell} holds {size} of {cells.ntotal} vectors")
-        current = f.rev_swig_ptr(cells.invlists.get_ids(cell), size).copy() if size else []
+        current = f.rev_swig_ptr(lists.get_ids(cell), size).copy() if size else []
         parts.append(np.stack([np.full(size, cell), np.arange(size), np.asarray(current, np.int64)], axis=1))
     rows = np.concatenate(parts)
     rows = rows[np.argsort(rows[:, 2], kind="stable")]
@@ -268,7 +272,7 @@ def _own_ids(f: Any, cells: Any) -> Any:
     return rows
 
 
-def _from_cells(f: Any, cells: Any, own: Any, vectors: Floats) -> Ints:
+def _from_cells(f: ModuleType, cells: "IndexIVF", own: Ints, vectors: Floats) -> Ints:
     for row, (cell, place, _) in enumerate(own.tolist()):
         cells.reconstruct_from_offset(cell, place, f.swig_ptr(vectors[row]))
     ids: Ints = own[:, 2].copy()

@@ -13,6 +13,8 @@ from polysema.core.space.metric import Metric
 from polysema.indexes.index_spec import IndexSpec
 
 if TYPE_CHECKING:
+    from faiss import Index
+
     from polysema.indexes.faiss_index import FaissIndex
 
 TRAINED_ROWS_A_CELL = {
@@ -68,21 +70,24 @@ def faiss_metric(metric: Metric) -> int:
     return int(faiss.METRIC_L2 if metric is Metric.EUCLIDEAN else faiss.METRIC_INNER_PRODUCT)
 
 
-def empty_index(recipe: IndexSpec, dim: int, metric: Metric, seed: int) -> Any:
+def empty_index(recipe: IndexSpec, dim: int, metric: Metric, seed: int) -> "Index":
     """FAISS's object by a recipe, untrained and without rows."""
     import faiss
 
     f: Any = faiss
     measure = faiss_metric(metric)
+    index: Index
     if recipe.kind == "flat":
-        return f.IndexFlat(dim, measure)
+        index = f.IndexFlat(dim, measure)
+        return index
     if recipe.kind in ("hnsw", "hnsw-sq8"):
         if recipe.kind == "hnsw":
-            index = f.IndexHNSWFlat(dim, recipe.M, measure)
+            graph = f.IndexHNSWFlat(dim, recipe.M, measure)
         else:
-            index = f.IndexHNSWSQ(dim, f.ScalarQuantizer.QT_8bit, recipe.M, measure)
-        index.hnsw.efConstruction = recipe.ef_construction
-        index.hnsw.rng = f.RandomGenerator(12345 + seed)
+            graph = f.IndexHNSWSQ(dim, f.ScalarQuantizer.QT_8bit, recipe.M, measure)
+        graph.hnsw.efConstruction = recipe.ef_construction
+        graph.hnsw.rng = f.RandomGenerator(12345 + seed)
+        index = graph
         return index
     codes = {
         "ivf": "Flat",
@@ -103,7 +108,7 @@ def empty_index(recipe: IndexSpec, dim: int, metric: Metric, seed: int) -> Any:
     return index
 
 
-def read_index(path: "str | Path", mapped: "bool | mmap") -> Any:
+def read_index(path: "str | Path", mapped: "bool | mmap") -> "Index":
     """FAISS's object from a file, or from its mapped content, which must stay as long as the object; raises
     `NotFoundError` and `UnreadableError`.
     """
@@ -124,7 +129,7 @@ def read_index(path: "str | Path", mapped: "bool | mmap") -> Any:
         raise UnreadableError(f"{path} can't be read as a FAISS index: {faiss_message(error)}") from None
 
 
-def check_index(found: Any, index: "FaissIndex", path: "str | Path") -> None:
+def check_index(found: "Index", index: "FaissIndex", path: "str | Path") -> None:
     """Raises `IncompatibleError` where FAISS's object is not what the index's card says."""
     import faiss
 
@@ -150,7 +155,8 @@ def check_index(found: Any, index: "FaissIndex", path: "str | Path") -> None:
         expected |= {"nlist": recipe.nlist, "rows in cells": index.n}
         there |= {"nlist": cells.nlist if cells else 0, "rows in cells": cells.ntotal if cells else 0}
     if there["kind"] == recipe.kind and recipe.kind in ("hnsw", "hnsw-sq8"):
-        expected["M"], there["M"] = recipe.M, found.hnsw.nb_neighbors(1)
+        graph: Any = found
+        expected["M"], there["M"] = recipe.M, graph.hnsw.nb_neighbors(1)
     for name, value in expected.items():
         if there[name] != value:
             raise IncompatibleError(f"the index {path} is not that of its card: {name} {there[name]}, expected {value}")

@@ -1,7 +1,7 @@
 """Rows that FAISS finds by its codes, scored exactly where its codes lose something."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from polysema.indexes.index_spec import IndexSpec
 from polysema.indexes.recall import Setting, setting_of
 from polysema.indexes.scoring import rescored
 
+if TYPE_CHECKING:
+    from faiss import IDSelector, Index, SearchParameters
+
 OVERFETCH_FACTOR = 6  # candidates per requested row with 8-bit codes, which lose little
 EXACT_CODES = ("flat", "hnsw", "ivf")  # their scores need no second look
 
@@ -20,14 +23,14 @@ EXACT_CODES = ("flat", "hnsw", "ivf")  # their scores need no second look
 class FaissSearcher:
     """FAISS's object over vectors (n, dim): `held_out`: the rows added last, ascending."""
 
-    faiss: Any
+    faiss: "Index"
     recipe: IndexSpec
     metric: Metric
     vectors: Floats
     held_out: Ints
     n: int = field(init=False)
     row_of: Ints = field(init=False)  # (n + 1,) the row of each of FAISS's numbers, -1 of -1
-    _graph_parameters: dict[int, object] = field(init=False, default_factory=dict)
+    _graph_parameters: "dict[int, SearchParameters]" = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.n = len(self.vectors)
@@ -38,13 +41,13 @@ class FaissSearcher:
         """Rows as FAISS takes them: of length 1 for the cosine."""
         return unit(rows) if self.metric is Metric.COSINE else np.ascontiguousarray(rows)
 
-    def scan(self, queries: Floats, k: int, chosen: Any, rescore: bool = True) -> tuple[Ints, Floats]:
+    def scan(self, queries: Floats, k: int, chosen: "IDSelector | None", rescore: bool = True) -> tuple[Ints, Floats]:
         """The k best of all cells, by their codes."""
         setting = Setting(nprobe=self.recipe.nlist, k_factor=setting_of(self.recipe).k_factor)
         return self.search(queries, k, setting, chosen, rescore)
 
     def search(
-        self, queries: Floats, k: int, setting: Setting, chosen: Any = None, rescore: bool = True
+        self, queries: Floats, k: int, setting: Setting, chosen: "IDSelector | None" = None, rescore: bool = True
     ) -> tuple[Ints, Floats]:
         """What is found at a setting, (n_queries, k), scored exactly where FAISS's codes aren't."""
         if not self.rescores(rescore):
@@ -61,7 +64,9 @@ class FaissSearcher:
         """How many rows are requested from FAISS to find k by their codes."""
         return k * setting.k_factor if self.recipe.kind == "ivf-pq" else k + max(OVERFETCH_FACTOR, k // 8)
 
-    def found(self, queries: Floats, k: int, setting: Setting, chosen: Any = None) -> tuple[Ints, Floats]:
+    def found(
+        self, queries: Floats, k: int, setting: Setting, chosen: "IDSelector | None" = None
+    ) -> tuple[Ints, Floats]:
         """Rows and scores as FAISS has them, (n_queries, k or the rows there are)."""
         k = min(k, self.faiss.ntotal)
         distances, ids = self.faiss.search(queries, k, params=self.parameters(setting, k, chosen))
@@ -71,28 +76,32 @@ class FaissSearcher:
             scores = np.where(rows < 0, np.float32(-np.inf), scores)
         return rows, scores
 
-    def parameters(self, setting: Setting, k: int, chosen: Any) -> Any:
+    def parameters(self, setting: Setting, k: int, chosen: "IDSelector | None") -> "SearchParameters | None":
         """The search's own parameters: they are passed with each call, the index itself is never set to them."""
         import faiss
 
         choice = {} if chosen is None else {"sel": chosen}
         kind, f = self.recipe.kind, faiss  # type: Any, Any
+        made: SearchParameters | None
         if kind == "flat":
-            return f.SearchParameters(**choice) if choice else None
+            made = f.SearchParameters(**choice) if choice else None
+            return made
         if kind in ("hnsw", "hnsw-sq8"):  # fewer than k candidates would come back as -1
             depth = max(setting.ef_search, k)
             if choice:
-                return f.SearchParametersHNSW(efSearch=depth, **choice)
+                made = f.SearchParametersHNSW(efSearch=depth, **choice)
+                return made
             if depth not in self._graph_parameters:
                 self._graph_parameters = {**self._graph_parameters, depth: f.SearchParametersHNSW(efSearch=depth)}
             return self._graph_parameters[depth]
         nprobe = min(setting.nprobe, self.recipe.nlist)
         if kind == "ivf-pq":
-            return f.IVFPQSearchParameters(nprobe=nprobe, **choice)
-        cells = f.SearchParametersIVF(nprobe=nprobe, **choice)
+            made = f.IVFPQSearchParameters(nprobe=nprobe, **choice)
+        else:
+            made = f.SearchParametersIVF(nprobe=nprobe, **choice)
         if kind == "pq-fastscan":
-            return f.IndexRefineSearchParameters(k_factor=float(setting.k_factor), base_index_params=cells)
-        return cells
+            made = f.IndexRefineSearchParameters(k_factor=float(setting.k_factor), base_index_params=made)
+        return made
 
     def _rows(self, ids: Ints) -> Ints:
         """FAISS's numbers as rows: the rows of the sample were added last, the others in their order."""
@@ -100,10 +109,11 @@ class FaissSearcher:
             return ids
         return self.row_of[ids].astype(np.int64)
 
-    def selector(self, mask: Mask) -> Any:
+    def selector(self, mask: Mask) -> "IDSelector":
         """FAISS's selector of the rows where a mask (n,) is true."""
         import faiss
 
         numbered = np.concatenate([np.delete(mask, self.held_out), mask[self.held_out]])
         f: Any = faiss
-        return f.IDSelectorBitmap(np.packbits(numbered, bitorder="little"))
+        chosen: IDSelector = f.IDSelectorBitmap(np.packbits(numbered, bitorder="little"))
+        return chosen

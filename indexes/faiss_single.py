@@ -65,7 +65,8 @@ class SingleQuery:
             query = query / sqrt(squares)  # as float32, which the root of a float64 is rounded to
         scores, ids = np.empty((1, self.k), np.float32), np.empty((1, self.k), np.int64)
         pointer = self.swig_ptr
-        self.searcher.faiss.search_c(1, pointer(query), self.k, pointer(scores), pointer(ids), self.parameters)
+        index: Any = self.searcher.faiss
+        index.search_c(1, pointer(query), self.k, pointer(scores), pointer(ids), self.parameters)
         return None if ids.item(-1) < 0 else (scores, ids)
 
     def read(self, scores: Floats, ids: Ints) -> tuple[Ints, Floats, list[int]]:

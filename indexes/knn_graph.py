@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -162,7 +163,7 @@ def _compared(directions: Floats, start: int, found: Ints) -> Floats:
         return np.concatenate(list(pool.map(part, range(0, len(found), PART))))
 
 
-def _centers(f: Any, directions: Floats, cells: int, seed: int, check: Callable[[], object]) -> Floats:
+def _centers(f: ModuleType, directions: Floats, cells: int, seed: int, check: Callable[[], object]) -> Floats:
     """The means (cells, dim) of a k-means, roughly: all that this needs is a partition, so few rounds over few members.
 
     FAISS's own training can't be ended; this one calls `check` at every block.

@@ -1,12 +1,12 @@
 """Evaluating conditions: Boolean arrays with nulls, joined as Kleene joins them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -61,7 +61,7 @@ def true_rows(array: pa.Array, n_rows: int) -> npt.NDArray[np.bool_]:
     return bits[0] if len(bits) == 1 else bits[0] & bits[1]
 
 
-def _bits(buffer: Any, offset: int, n: int) -> npt.NDArray[np.bool_]:
+def _bits(buffer: pa.Buffer, offset: int, n: int) -> npt.NDArray[np.bool_]:
     packed = np.frombuffer(buffer, np.uint8)[offset // 8 : (offset + n + 7) // 8]
     return np.unpackbits(packed, bitorder="little")[offset % 8 : offset % 8 + n].view(np.bool_)
 
@@ -127,7 +127,7 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _misfit(test: Condition, kind: Any, wanted: str) -> PolysemaError:
+def _misfit(test: Condition, kind: "pa.DataType | str", wanted: str) -> PolysemaError:
     return PolysemaError(f"column {test.column!r} holds {kind}: compare it with {wanted}; got {shortened(str(test))}")
 
 
@@ -165,7 +165,7 @@ def _bool(test: Condition, array: pa.Array) -> pa.Array:
     return COMPARED[test.op](array, pa.scalar(test.values[0]))
 
 
-def _numbers(test: Condition, kind: Any) -> "list[int | Decimal]":
+def _numbers(test: Condition, kind: pa.DataType) -> "list[int | Decimal]":
     numbers = [value for value in test.values if isinstance(value, (int, Decimal)) and not isinstance(value, bool)]
     if len(numbers) < len(test.values) or test.op in TEXT_OPERATORS:
         raise _misfit(test, kind, "a number")
@@ -196,7 +196,7 @@ def _moment(test: Condition, array: pa.Array) -> pa.Array:
     return _on_grid(test.op, [s * per_second for s in seconds], array.view(pa.int64()))
 
 
-def _seconds(test: Condition, text: str, kind: Any) -> Fraction:
+def _seconds(test: Condition, text: str, kind: pa.DataType) -> Fraction:
     """Seconds since 1970 (UTC) of a moment; without an offset it is in the column's own zone."""
     found = _MOMENT.fullmatch(text.strip())
     if found is None:
@@ -219,7 +219,7 @@ def _seconds(test: Condition, text: str, kind: Any) -> Fraction:
     return Fraction(past // timedelta(seconds=1)) + Fraction(f"0.{fraction or 0}")
 
 
-def _zone(name: str | None) -> Any:
+def _zone(name: str | None) -> tzinfo:
     if name is None:
         return UTC
     if found := re.fullmatch(r"([+-])(\d\d):(\d\d)", name):
@@ -287,7 +287,7 @@ def _float(test: Condition, array: pa.Array) -> pa.Array:
     return COMPARED[test.op](array, pa.scalar(values[0], array.type))
 
 
-_KINDS: tuple[tuple[Any, Any], ...] = (
+_KINDS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Condition, pa.Array], pa.Array]], ...] = (
     (_is_text, _text),
     (pa.types.is_boolean, _bool),
     (pa.types.is_integer, _integer),

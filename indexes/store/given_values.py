@@ -4,10 +4,10 @@ something.
 
 import datetime
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pyarrow as pa
@@ -18,11 +18,11 @@ MAX_INTEGER = 2**64 - 1
 NESTED = (list, tuple, set, frozenset)
 
 
-def array_of(name: str, values: Any) -> "pa.Array | pa.ChunkedArray":
+def array_of(name: str, values: object) -> "pa.Array | pa.ChunkedArray":
     """The values of a column as an array; raises `UserError` with the column's name and the row that is wrong."""
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
         return values
-    if _is_no_list(values):
+    if not _is_list(values):
         raise UserError(f"the column {name} is a list of values, one a row; got {shown(values)}")
     if isinstance(values, np.ndarray):
         values = _plain_numpy(values)
@@ -34,13 +34,13 @@ def array_of(name: str, values: Any) -> "pa.Array | pa.ChunkedArray":
         raise _wrong(name, values, error) from None
 
 
-def _is_no_list(values: Any) -> bool:
+def _is_list(values: object) -> TypeGuard[Collection[object]]:
     if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__len__"):
-        return True
-    return len(getattr(values, "shape", (1,))) != 1 and not isinstance(values, np.ndarray)  # a data frame
+        return False
+    return len(getattr(values, "shape", (1,))) == 1 or isinstance(values, np.ndarray)  # another is a data frame
 
 
-def _plain_numpy(values: "np.ndarray[Any, Any]") -> object:
+def _plain_numpy(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | list[object]":
     """An array of one dimension, of a byte order, a width and a unit of time that Arrow has."""
     if values.ndim != 1:
         return list(values) if values.ndim > 1 else [values.item()]
@@ -56,13 +56,13 @@ def _plain_numpy(values: "np.ndarray[Any, Any]") -> object:
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
 
-def _by_place(values: Sequence[Any]) -> dict[tuple[object, ...], list[tuple[int, object]]]:
+def _by_place(values: Sequence[object]) -> dict[tuple[object, ...], list[tuple[int, object]]]:
     """The rows (from 1) and values of each place within the values: of themselves, of their lists, of each of their
     fields.
     """
-    places: dict[tuple[Any, ...], list[tuple[int, Any]]] = {}
+    places: dict[tuple[object, ...], list[tuple[int, object]]] = {}
 
-    def walk(row: int, value: Any, place: tuple[Any, ...]) -> None:
+    def walk(row: int, value: object, place: tuple[object, ...]) -> None:
         if isinstance(value, Mapping):
             for key, each in value.items():
                 walk(row, each, (*place, key))
@@ -135,7 +135,7 @@ def _check_days(name: str, rows: Sequence[tuple[int, Any]], way_out: str) -> Non
         raise _mixed(name, rows, lambda value: type(value) is datetime.date, way_out)
 
 
-def _made(values: Any) -> pa.Array:
+def _made(values: Collection[object]) -> pa.Array:
     if isinstance(values, list) and (finer := _with_nanoseconds(values)) is not None:
         return finer
     try:
@@ -177,7 +177,7 @@ def _with_nanoseconds(values: list[Any]) -> pa.Array | None:
     return pa.array(pd.Series(values))
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """None, NaN, also of decimals, and pandas's NA and NaT, which alone don't equal themselves."""
     if value is None or (isinstance(value, (float, np.floating)) and math.isnan(value)):
         return True
@@ -188,7 +188,7 @@ def is_missing(value: Any) -> bool:
     return type(value).__name__ in ("NAType", "NaTType")
 
 
-def _wrong(name: str, values: Any, error: Exception) -> UserError:
+def _wrong(name: str, values: Collection[object], error: Exception) -> UserError:
     """What Arrow can't make a column of, in our words."""
     given = list(values)
     try:
@@ -211,7 +211,7 @@ def _wrong(name: str, values: Any, error: Exception) -> UserError:
     return UserError(f"the column {name} can't be kept: {reason}: give numbers, texts, times, or lists of them")
 
 
-def _is_another(kind: type, value: Any) -> bool:
+def _is_another(kind: type, value: object) -> bool:
     return type(value) is not kind
 
 
@@ -229,7 +229,7 @@ def _too_wide(name: str, numbers: Sequence[int]) -> UserError:
     )
 
 
-def _wrong_value(name: str, row: int, value: Any) -> UserError | None:
+def _wrong_value(name: str, row: int, value: object) -> UserError | None:
     """What is wrong with one value, whatever stands beside it."""
     if isinstance(value, int) and not -(2**63) <= value <= MAX_INTEGER:
         return UserError(
@@ -259,14 +259,10 @@ def _mixed(
     )
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value with its type, cut where it is long, for a message."""
-    text = (
-        f"{value:,}"
-        if type(value) is int and abs(value) < 10**40
-        else ""
-        if type(value) is int
-        else " ".join(repr(value).split())
-    )
+    if type(value) is int and abs(value) >= 10**40:
+        return f"a number of {value.bit_length():,} bits"
+    text = f"{value:,}" if type(value) is int else " ".join(repr(value).split())
     cut = text if len(text) <= 60 else f"{text[:57]}…"
-    return f"{cut} ({type(value).__name__})" if cut else f"a number of {value.bit_length():,} bits"
+    return f"{cut} ({type(value).__name__})"
