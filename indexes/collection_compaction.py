@@ -43,6 +43,6 @@ def compact(files: CollectionFiles, how: Compaction, progress: Progress) -> str:
             card = replace(now.manifest.spaces[name], index=recipe.to_json() if recipe else {"kind": "none"})
             segments = carried_over(files.disk, files.root, new, sources, now)
             spaces = now.manifest.spaces | {name: card}
-            files.publish(now.manifest.next(f"compact {name}", spaces=spaces, segments=segments))
+            files.publish(replace(now.manifest.next(f"compact {name}"), spaces=spaces, segments=segments))
             files.collect(compacted=True)
     return reason

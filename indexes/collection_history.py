@@ -1,6 +1,7 @@
 """The versions of a collection: what there was, what is kept, and the way back."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import ConflictError, CorruptError, NotFoundError
@@ -138,7 +139,7 @@ class CollectionHistory:
                     f"{self._files.root} keeps the versions {numbers} and the snapshots {names}; got {version!r}"
                 )
             what = f"back to {version}"
-            again = now.next(what, spaces=found.spaces, columns=found.columns, segments=found.segments)
+            again = replace(now.next(what), spaces=found.spaces, columns=found.columns, segments=found.segments)
             self._files.publish(again, discard=False)
             return now.version + 1
 

@@ -9,22 +9,10 @@ import numpy as np
 from polysema.core.errors import UserError
 from polysema.core.inside.directions import Direction
 from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
-from polysema.core.inside.hooks import (
-    HookedRun,
-    ModuleOutput,
-    Twin,
-    first_of,
-    one_reading,
-    place_in,
-    positions_of,
-    read,
-    replaced,
-    states_of,
-    token_name,
-    twin_of,
-)
+from polysema.core.inside.hooks import ModuleOutput, Twin, first_of, replaced, states_of, twin_of
 from polysema.core.inside.lens_scores import Scorer, head_scorer
 from polysema.core.inside.logit_processing import end_tokens
+from polysema.core.inside.readings import HookedRun, one_reading, place_in, positions_of, read, token_name
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family, Floats
 

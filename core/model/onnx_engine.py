@@ -268,9 +268,8 @@ def _session(path: Path) -> "InferenceSession":
             str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=DISABLED_OPTIMIZERS
         )
     except Exception as error:  # its errors have no common base
-        raise UnavailableError(
-            f"{path} can't be run: {str(error).splitlines()[0][:200]}; remove {path.parent}"
-        ) from None
+        first = str(error).splitlines()[0][:200]
+        raise UnavailableError(f"{path} can't be run: {first}; remove {path.parent}") from None
 
 
 def _quantize(source: Path, path: Path) -> None:

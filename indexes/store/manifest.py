@@ -25,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 import pyarrow as pa
 
@@ -120,17 +120,6 @@ class SegmentRef:
         return cls(space=value["space"], rows=value["rows"], n_dead=value["n_dead"], card=value["card"], **files)  # type: ignore[arg-type]
 
 
-class ManifestChanges(TypedDict, total=False):
-    """What a version may have otherwise than the one before; see `Manifest`."""
-
-    version: int
-    spaces: dict[str, SpaceCard]
-    columns: pa.Schema
-    segments: tuple[SegmentRef, ...]
-    marked: bool
-    lost: tuple[int, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """One version of a collection. `columns` is the schema of the columns beside ids and vectors.
@@ -160,12 +149,11 @@ class Manifest:
         """The segments of one space, oldest first."""
         return tuple(segment for segment in self.segments if segment.space == space)
 
-    def next(self, what: str, **changes: Unpack[ManifestChanges]) -> "Manifest":
-        """The version after this one."""
+    def next(self, what: str) -> "Manifest":
+        """The version after this one, which holds the same."""
         made = datetime.now(UTC).isoformat(timespec="milliseconds")
         parent = self.sha256 or hashlib.sha256(self.sealed()).hexdigest()
-        own: dict[str, Any] = {"version": self.version + 1, "parent": parent, "what": what, "made": made, "sha256": ""}
-        return replace(self, **{**own, **changes})
+        return replace(self, version=self.version + 1, parent=parent, what=what, made=made, sha256="")
 
     def sealed(self) -> bytes:
         """The bytes of its file, JSON and its SHA-256."""

@@ -102,7 +102,7 @@ class _Repair:
         if tuple(kept) != newest.segments or newest_lost or set(gone) - set(newest.lost):
             number = max([newest.version, *newest_lost])
             lost = tuple(sorted({*newest.lost, *gone, *newest_lost}))
-            following = newest.next("repair", segments=tuple(kept), lost=lost, version=number + 1)
+            following = replace(newest.next("repair"), segments=tuple(kept), lost=lost, version=number + 1)
             layout.publish(self.disk, self.root, following)
             self.mended.done.append(f"version {number + 1} is current")
         self._forget(manifests, snapshots, bad)

@@ -202,7 +202,8 @@ class Draft:
                 discard(self.disk, self.root / SEGMENTS / file.name)
             raise
         what = "; ".join(self.what[:8]) + ("; …" if len(self.what) > 8 else "")
-        return self.view.manifest.next(what, spaces=self.spaces, columns=self.columns, segments=tuple(kept))
+        following = self.view.manifest.next(what)
+        return replace(following, spaces=self.spaces, columns=self.columns, segments=tuple(kept))
 
     def _write(self, kept: list[SegmentRef]) -> None:
         """Write what is new, and put the segments of the new version into `kept`."""
