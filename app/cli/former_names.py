@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict, Unpack
 
 import click
+
+
+class OptionAttributes(TypedDict, total=False):
+    """What an option has beside its former name, as `click.Option` takes it."""
+
+    type: click.ParamType[Any] | type | None
+    default: object
+    show_default: bool | str | None
+    help: str | None
+
+
+class GroupAttributes(TypedDict, total=False):
+    """What a group has beside its former names, as `click.Group` takes it."""
+
+    name: str | None
+    callback: Callable[..., object] | None
+    params: list[click.Parameter] | None
+    help: str | None
+    short_help: str | None
+    context_settings: dict[str, object] | None
 
 
 class RenamedOption(click.Option):
@@ -16,7 +36,7 @@ class RenamedOption(click.Option):
         param_decls: Sequence[str],
         former_name: str = "",
         former_values: Mapping[str, str] | None = None,
-        **attributes: Any,
+        **attributes: Unpack[OptionAttributes],
     ):
         super().__init__(param_decls, **attributes)
         self.former_name = former_name
@@ -53,8 +73,8 @@ class CurrentCommand(click.Command):
 class CurrentGroup(click.Group):
     """A group that also reads its commands by their former names."""
 
-    def __init__(self, *arguments: Any, former_names: Mapping[str, str] | None = None, **attributes: Any):
-        super().__init__(*arguments, **attributes)
+    def __init__(self, *, former_names: Mapping[str, str] | None = None, **attributes: Unpack[GroupAttributes]):
+        super().__init__(**attributes)
         self.former_names = dict(former_names or {})
 
     def resolve_command(

@@ -49,14 +49,14 @@ pooling_option = click.option(
 
 
 def show(
-    form: str, rows: Sequence[Row], answer: Any = None, notes: Sequence[str] = (), without: Sequence[str] = ()
+    form: str, rows: Sequence[Row], answer: object = None, notes: Sequence[str] = (), without: Sequence[str] = ()
 ) -> None:
     """Rows as a table or CSV with notes; JSON prints the answer itself, `without` some of its optional fields."""
     click.echo(rendered(form, rows, answer, notes, without), nl=False)
 
 
 def rendered(
-    form: str, rows: Sequence[Row], answer: Any = None, notes: Sequence[str] = (), without: Sequence[str] = ()
+    form: str, rows: Sequence[Row], answer: object = None, notes: Sequence[str] = (), without: Sequence[str] = ()
 ) -> str:
     """The text that `show` prints."""
     if form == "json":
@@ -81,7 +81,7 @@ def rendered(
     return "\n".join([*lines, *notes]) + "\n"
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, float):
         return "-" if math.isnan(value) else f"{value:.3f}"
     return str(value)
@@ -105,7 +105,7 @@ def tell_notes(origin: Origin, after: Origin | None = None) -> None:
             click.echo(f"note: {origin.source}: {note}", err=True)
 
 
-def write_report(path: str, form: str, rows: Sequence[Row], whole: Any) -> None:
+def write_report(path: str, form: str, rows: Sequence[Row], whole: object) -> None:
     """A report as a file: table, json, csv or parquet. Raises `ConflictError` when it is there already."""
     target = Path(path)
     if target.exists():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from polysema.app.cli.output import (
@@ -34,7 +32,7 @@ def report(command: Command) -> Command:
     return command
 
 
-def print_report(form: str, output: str | None, rows: list[Row], whole: Any, notes: list[str]) -> None:
+def print_report(form: str, output: str | None, rows: list[Row], whole: object, notes: list[str]) -> None:
     """Print a report, or write it to a file: then only how many rows it has is printed, on standard error."""
     if output is not None:
         write_report(output, form, rows, whole)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from polysema.app.cli.output import format_option, show
 from polysema.app.cli.text_arguments import UnicodeText
 from polysema.core.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from polysema.app.config.settings import Value
 
 
 class SettingsCommand(click.Command):
@@ -40,12 +43,12 @@ def _settings_options() -> tuple[click.Option, ...]:
     return tuple(options)
 
 
-def _flags(given: dict[str, Any]) -> dict[str, Any]:
+def _flags(given: dict[str, Value | None]) -> dict[str, Value | None]:
     return {name: (value or None if isinstance(value, tuple) else value) for name, value in given.items()}
 
 
 @click.command(cls=SettingsCommand, short_help="Serve the HTTP API (OpenAI-compatible embeddings).")
-def serve(file: str | None, **given: Any) -> None:
+def serve(file: str | None, **given: Value | None) -> None:
     """Answer over HTTP: embeddings in OpenAI's protocol, neighbors, analogies, comparisons, collections."""
     from polysema.app.config.loading import load_settings
     from polysema.app.config.ports import check_port
@@ -89,7 +92,7 @@ def mcp(file: str | None) -> None:
 
 @click.command(name="settings", cls=SettingsCommand, short_help="Print the settings of the service and their origin.")
 @format_option
-def settings_command(file: str | None, form: str, **given: Any) -> None:
+def settings_command(file: str | None, form: str, **given: Value | None) -> None:
     """Print the settings of the service as they are read: their values (keys masked), where each comes from, what it
     means.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 from click.types import StringParamType
@@ -15,10 +14,10 @@ from polysema.core.errors import UserError
 class UnicodeText(StringParamType):
     """A text in which every byte is of a character; a name of a file that is there may hold any."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The value as text; raises `click.BadParameter` for bytes that aren't UTF-8."""
-        text = super().convert(value, param, ctx)
-        if isinstance(text, str) and not text.isascii():
+        text: str = super().convert(value, param, ctx)
+        if not text.isascii():
             try:
                 from polysema.core.space.spelling import encoded
 

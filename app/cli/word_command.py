@@ -5,7 +5,6 @@ queen"`.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import click
 
@@ -41,7 +40,7 @@ class WordCommand(CurrentCommand):
         return argument[:2] not in options or _SUM.search(argument) is not None
 
 
-def _unmarked(value: Any) -> object:
+def _unmarked(value: object) -> object:
     if isinstance(value, str):
         return value.removeprefix(QUOTED_MARK)
     return tuple(map(_unmarked, value)) if isinstance(value, tuple) else value

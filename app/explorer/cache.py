@@ -66,7 +66,7 @@ class SingleFlightCache:
             return False
         return self._weigh is None or sum(map(self._weigh, self._values.values())) > self._most_bytes
 
-    def peek(self, key: Hashable) -> Any:
+    def peek(self, key: Hashable) -> object:
         """The value kept under the key, None where there is none; it counts as used."""
         with self._lock:
             if key not in self._values:
@@ -75,7 +75,7 @@ class SingleFlightCache:
             self.hits += 1
             return self._values[key]
 
-    def put(self, key: Hashable, value: Any) -> None:
+    def put(self, key: Hashable, value: object) -> None:
         """Keep another value under the key."""
         with self._lock:
             self._values[key] = value

@@ -62,8 +62,10 @@ class SpaceSearch:
 
     def _approximate(self, spec: IndexSpec) -> FaissIndex:
         """The index by a recipe: at hand, else read or built, one at a time; raises `BusyError`, `UserError`."""
-        there: FaissIndex | None = self._faiss.peek(spec)
-        if there is not None:
+        from polysema.indexes.faiss_index import FaissIndex
+
+        there = self._faiss.peek(spec)
+        if isinstance(there, FaissIndex):
             return there
         with build_turn():
             return self._faiss.get(spec, lambda: kept_index(self.space.vectors, spec))

@@ -12,7 +12,7 @@ from one release to the next. Each name is imported when it is first used, so th
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from polysema.app.client.client import Client
@@ -61,12 +61,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name when it is first used (PEP 562)."""
     if name == "__version__":
         from importlib.metadata import version
 
-        value: Any = version("polysema")
+        value: object = version("polysema")
     elif name in MODULES:
         value = getattr(import_module(MODULES[name]), name)
     else:

@@ -7,17 +7,21 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
+
+KeyT = TypeVar("KeyT", bound=Hashable)
+ItemT = TypeVar("ItemT")
+AnswerT = TypeVar("AnswerT")
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
-    item: Any
+class _Waiting(Generic[ItemT, AnswerT]):
+    item: ItemT
     size: int
-    future: asyncio.Future[object]
+    future: asyncio.Future[AnswerT]
 
 
-class Batcher:
+class Batcher(Generic[KeyT, ItemT, AnswerT]):
     """Collects the items of one key and passes them to `run` together, one batch per key at a time.
 
     What comes alone is run at once. While a batch runs, the next one gathers; under load it waits `wait` seconds more,
@@ -25,21 +29,21 @@ class Batcher:
     exception for each item.
     """
 
-    def __init__(self, run: Callable[[Any, list[Any]], Sequence[Any]], most: int, wait: float):
+    def __init__(self, run: Callable[[KeyT, list[ItemT]], Sequence[AnswerT | Exception]], most: int, wait: float):
         self._run, self._most, self._wait = run, most, wait
-        self._queues: dict[Hashable, deque[_Waiting]] = {}
-        self._tasks: dict[Hashable, asyncio.Task[None]] = {}
+        self._queues: dict[KeyT, deque[_Waiting[ItemT, AnswerT]]] = {}
+        self._tasks: dict[KeyT, asyncio.Task[None]] = {}
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="batch")
 
-    async def ask(self, key: Hashable, item: Any, size: int) -> Any:
+    async def ask(self, key: KeyT, item: ItemT, size: int) -> AnswerT:
         """The answer for one item, which counts as `size` of the most that go together."""
-        waiting = _Waiting(item, size, asyncio.get_running_loop().create_future())
+        waiting: _Waiting[ItemT, AnswerT] = _Waiting(item, size, asyncio.get_running_loop().create_future())
         self._queues.setdefault(key, deque()).append(waiting)
         if key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._serve(key))
         return await waiting.future
 
-    async def _serve(self, key: Hashable) -> None:
+    async def _serve(self, key: KeyT) -> None:
         queue = self._queues[key]
         several = False
         try:
@@ -55,8 +59,8 @@ class Batcher:
         finally:
             del self._tasks[key], self._queues[key]
 
-    def _next(self, queue: deque[_Waiting]) -> list[_Waiting]:
-        batch: list[_Waiting] = []
+    def _next(self, queue: deque[_Waiting[ItemT, AnswerT]]) -> list[_Waiting[ItemT, AnswerT]]:
+        batch: list[_Waiting[ItemT, AnswerT]] = []
         size = 0
         while queue and (not batch or size + queue[0].size <= self._most):
             one = queue.popleft()
@@ -65,10 +69,12 @@ class Batcher:
                 size += one.size
         return batch
 
-    async def _answer(self, key: Hashable, batch: list[_Waiting]) -> None:
+    async def _answer(self, key: KeyT, batch: list[_Waiting[ItemT, AnswerT]]) -> None:
         loop = asyncio.get_running_loop()
         try:
-            answers = await loop.run_in_executor(self._pool, self._run, key, [one.item for one in batch])
+            answers: Sequence[AnswerT | Exception] = await loop.run_in_executor(
+                self._pool, self._run, key, [one.item for one in batch]
+            )
         except Exception as error:
             answers = [error] * len(batch)
         for one, answer in zip(batch, answers, strict=True):

@@ -68,7 +68,9 @@ class ServiceState:
         self.keys = one.api_keys
         self.gate = WorkerPool(one.workers, one.queue, one.timeout)
         self._embedding_limits = Limits(one.max_input_tokens, one.max_tokens)
-        self.batcher = Batcher(self._embed, one.batch_texts, one.batch_wait / 1000)
+        self.batcher: Batcher[EmbeddingModel, list[EmbeddingInput], EmbeddingBatch] = Batcher(
+            self._embed, one.batch_texts, one.batch_wait / 1000
+        )
         for name, place in one.own_models.items():
             self.explorer.names.add(name, place)
         self.without_paths = partial(self.explorer.names.without_paths, folder=f"{one.folder}{os.sep}")
@@ -122,8 +124,7 @@ class ServiceState:
 
     async def _slice(self, model: EmbeddingModel, inputs: list[EmbeddingInput], begun: bool) -> EmbeddingBatch:
         if self.settings.batch_texts > 1:
-            made: EmbeddingBatch = await self.batcher.ask(model, inputs, len(inputs))
-            return made
+            return await self.batcher.ask(model, inputs, len(inputs))
         (answer,) = await self.gate.run(lambda: self._embed(model, [inputs]), begun)
         if isinstance(answer, UserError):
             raise answer

@@ -99,7 +99,7 @@ def rows_answer(form: str, found: TextVectors) -> Response:
     return arrow(found.table.append_column("vector", lists(np.asarray(found.vectors, np.float32))), more)
 
 
-def lists(array: Any) -> pa.Array:
+def lists(array: Array) -> pa.Array:
     """A column of fixed-size lists, from (n, width)."""
     flat = pa.array(np.ascontiguousarray(array).reshape(-1))
     return pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
@@ -114,7 +114,7 @@ def arrow(table: pa.Table, more: dict[str, Any]) -> Response:
     return Response(out.getvalue(), media_type=ARROW)
 
 
-def answer(value: Any, status: int = 200, kind: str = JSON, without: Collection[str] = ()) -> Response:
+def answer(value: object, status: int = 200, kind: str = JSON, without: Collection[str] = ()) -> Response:
     """An answer as JSON, its arrays in base64 where `kind` says so, `without` some of its optional fields.
 
     A large one is written while it is sent, a block of numbers or of rows at a time: written at once it would take ten

@@ -15,7 +15,7 @@ from polysema.app.explorer.embedding import TextUnit, embedded
 from polysema.app.explorer.lazy_rows import TableRows
 from polysema.app.explorer.results.jobs import CompactAnswer, CorpusAnswer, EmbeddedAnswer, VerifyAnswer
 from polysema.app.explorer.results.map_answers import MapAnswer, MapSummary, MatchedAnswer, MatchedSummary
-from polysema.app.explorer.results.maps import MatchedMaps, SpaceMap
+from polysema.app.explorer.results.maps import MatchedMaps, SpaceMap, WordMap
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service.circuit_jobs import patch_work
@@ -39,6 +39,7 @@ from polysema.app.service.text_source import one_source, texts_of
 from polysema.core.errors import UserError
 from polysema.core.maps.methods import check_options, check_together
 from polysema.core.maps.options import MapOptions
+from polysema.core.measure.sense_clusters import SenseClusters
 from polysema.core.model.recipe import SentenceOptions, check_unit
 from polysema.core.model.tokens import find_word
 from polysema.core.progress import Progress
@@ -49,7 +50,7 @@ BATCH_ROWS = 64  # texts that are embedded and written together, between two loo
 WRITING_KINDS = ("compact", "embed")  # kinds that change a collection
 
 
-def work_of(request: Any, state: ServiceState) -> Work:
+def work_of(request: of.JobRequest, state: ServiceState) -> Work:
     """The work of a request. Raises `UserError` for mistakes that can be detected before it starts."""
     return KINDS[request.kind](request, state)
 
@@ -151,7 +152,7 @@ def _word_map(request: of.WordMapRequest, state: ServiceState) -> Work:
     if request.space is not None:
         state.names.check_space(request.space)
 
-    def work(progress: Progress) -> Any:
+    def work(progress: Progress) -> WordMap:
         texts = texts_of(state, request)
         return state.explorer.maps.word_map(request.word, request.model, request.method, request.texts, progress, texts)
 
@@ -162,7 +163,7 @@ def _clusters(request: of.SenseClustersRequest, state: ServiceState) -> Work:
     state.names.check(request.model)
     state.limits.check_job_texts(len(request.texts))
 
-    def work(progress: Progress) -> Any:
+    def work(progress: Progress) -> SenseClusters:
         texts = one_source(request.texts, texts_of(state, request))
         return state.explorer.model(request.model).senses.clusters(
             request.word, request.layer, request.min_cluster_size, texts, progress
@@ -180,7 +181,7 @@ def _senses(request: of.SensesRequest, state: ServiceState) -> Work:
 def _corpus(request: of.CorpusRequest, state: ServiceState) -> Work:
     state.names.check(request.model)
 
-    def work(progress: Progress) -> Any:
+    def work(progress: Progress) -> CorpusAnswer:
         space = state.explorer.model(request.model).senses.corpus(request.layer, progress)
         return CorpusAnswer(f"{request.model}@{space.origin.layer}", len(space), space.origin)
 
@@ -203,7 +204,7 @@ def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
 
     beside = columns_of_texts(request.columns, len(request.texts))
 
-    def work(progress: Progress) -> Any:
+    def work(progress: Progress) -> EmbeddedAnswer:
         progress(f"load {name}", 0, 1)
         model = state.explorer.model(name).model
         (layer,) = model.check_layers(layers)
@@ -268,7 +269,7 @@ def _compact(request: of.CompactRequest, state: ServiceState) -> Work:
 def _verify(request: of.VerifyRequest, state: ServiceState) -> Work:
     root = state.shelf.where(request.collection)
 
-    def work(progress: Progress) -> Any:
+    def work(progress: Progress) -> VerifyAnswer:
         from polysema.indexes.store.verify import verify
 
         report = verify(root, progress)

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, TextIO
+from typing import TextIO
 from urllib.parse import parse_qsl, urlencode
 
 TIME = "%Y-%m-%dT%H:%M:%S%z"
@@ -36,7 +36,7 @@ def set_up(stream: TextIO | None = None) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
-def line(event: str, **more: Any) -> str:
+def line(event: str, **more: object) -> str:
     """A line for what is written before there is a log."""
     return json.dumps({"time": time.strftime(TIME), "level": "info", "event": event, **more})
 

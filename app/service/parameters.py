@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args, get_origin
+from typing import get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -38,11 +38,11 @@ def fields_by_name(model: type[BaseModel]) -> Mapping[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def _repeats(kind: Any) -> bool:
+def _repeats(kind: object) -> bool:
     return get_origin(kind) is list or any(_repeats(one) for one in get_args(kind))
 
 
-def _models(kind: Any) -> Iterator[type[BaseModel]]:
+def _models(kind: object) -> Iterator[type[BaseModel]]:
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         yield kind
     for one in get_args(kind):

@@ -7,18 +7,19 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
-from typing import Any
 
 import uvicorn
 
 from polysema.app.config.settings import Settings
 from polysema.app.explorer import Explorer
 from polysema.app.service.app import create_app
+from polysema.app.service.dependencies import ServiceState
 from polysema.app.service.log import set_up
 from polysema.app.service.pauses import shorten_pauses
 from polysema.app.service.processes import listening_socket
@@ -87,12 +88,12 @@ class Draining(uvicorn.Server):
     So no client sends a request down a connection that is just being closed. A second signal stops at once.
     """
 
-    def __init__(self, config: uvicorn.Config, state: Any):
+    def __init__(self, config: uvicorn.Config, state: ServiceState):
         super().__init__(config)
         self._polysema = state
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def startup(self, sockets: Any = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic_core import ErrorDetails
 
 from polysema.app.service.schemas.fields import NAME, SPACE
 
+NOTHING = object()  # in the place of what isn't there
 MAX_SHOWN = 60  # characters of what was given
 # what a field may be, by the error that says it isn't
 TYPES = {
@@ -58,7 +59,7 @@ class _Error(NamedTuple):
         return self.details["type"] in TYPES
 
 
-def mistake_of(errors: Sequence[ErrorDetails], request: Any, fields: Sequence[str] = ()) -> Mistake:
+def mistake_of(errors: Sequence[ErrorDetails], request: object, fields: Sequence[str] = ()) -> Mistake:
     """The first mistake in a request (its body, or its parameters), of those that pydantic found; `fields` are those
     that a body may have.
 
@@ -72,14 +73,15 @@ def mistake_of(errors: Sequence[ErrorDetails], request: Any, fields: Sequence[st
     return Mistake(_sentence(best, fields), _written(best[0].path) or None)
 
 
-def _located(error: ErrorDetails, request: Any) -> _Error:
+def _located(error: ErrorDetails, request: object) -> _Error:
     """The parts of an error's place that are fields and numbers of the request; the others are names of schemas."""
     path: list[int | str] = []
     branch: list[int | str] = []
-    value: Any = request
+    value = request
     for number, part in enumerate(error["loc"]):
-        if _holds(value, part):
-            value = value[part]
+        inner = _within(value, part)
+        if inner is not NOTHING:
+            value = inner
         elif number < len(error["loc"]) - 1 or error["type"] != "missing":
             branch.append(part)
             continue
@@ -87,10 +89,11 @@ def _located(error: ErrorDetails, request: Any) -> _Error:
     return _Error(tuple(path), tuple(branch), error)
 
 
-def _holds(value: Any, part: int | str) -> bool:
+def _within(value: object, part: int | str) -> object:
+    """The item or field of that name, `NOTHING` where there is none."""
     if isinstance(value, list):
-        return isinstance(part, int) and part < len(value)
-    return isinstance(value, dict) and part in value
+        return value[part] if isinstance(part, int) and part < len(value) else NOTHING
+    return value.get(part, NOTHING) if isinstance(value, dict) else NOTHING
 
 
 def _best(errors: Sequence[_Error]) -> list[_Error]:
@@ -149,7 +152,7 @@ def _tag(context: dict[str, object]) -> str:
     return str(context["discriminator"]).strip("'")
 
 
-def _given(value: Any) -> str:
+def _given(value: object) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     if isinstance(value, (list, tuple, dict)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PatchArguments:
-    """What is typed after the two texts and the answer, beside the model."""
+    """What is typed after the two texts and the answers, beside the model."""
 
-    against: str | None
     part: str
     layers: str | None
     head: int | None
@@ -91,9 +90,20 @@ def patch(
     clean: str,
     corrupted: str | None,
     answer: str,
+    against: str | None,
+    part: str,
+    layers: str | None,
+    head: int | None,
+    words: tuple[str, ...],
+    into: str,
+    at: str | None,
+    stack: str,
+    noise: str | None,
+    strength: float,
+    samples: int,
+    seed: int,
     model: ModelChoice,
     form: str,
-    **typed: Any,
 ) -> None:
     """Put each activation of the pass over CLEAN into the pass over CORRUPTED, and print what becomes of the answer.
 
@@ -101,12 +111,10 @@ def patch(
     Both texts need as many tokens. A place with a large effect carries the difference; that is not yet a proof that
     the model needs it: patch the other way as well (--into clean).
     """
-    arguments = PatchArguments(**typed)
+    arguments = PatchArguments(part, layers, head, words, into, at, stack, noise, strength, samples, seed)
     circuits = model.open().circuits
     with progress_bar(hidden=form != "table") as progress:
-        found = circuits.patch(
-            (clean, corrupted), answer, arguments.against, arguments.options(), model.target, progress
-        )
+        found = circuits.patch((clean, corrupted), answer, against, arguments.options(), model.target, progress)
     tell_forms(found.answer, found.against)
     notes = [
         "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Query, Request
 from fastapi.responses import Response
@@ -36,6 +36,7 @@ from polysema.app.service.schemas.response_model import forms as in_forms
 from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import ConflictError, UserError
 
+Made = TypeVar("Made")
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=CheckedRoute)
 EVENT_SECONDS = 0.1  # seconds between two looks at a job
 
@@ -116,7 +117,7 @@ async def place(job: str, request: PlaceRequest, state: StateDep) -> Response:
     return await state.work(ask)
 
 
-def made(state: ServiceState, name: str, kinds: tuple[type, ...]) -> Any:
+def made(state: ServiceState, name: str, kinds: tuple[type[Made], ...]) -> Made:
     """What a job made, which is one of these kinds; raises `ConflictError`."""
     job = state.jobs.get(name)
     if job.state == "failed" and job.error is not None:

@@ -1,6 +1,6 @@
 """Requests and results of long work."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, JsonValue, Tag
@@ -90,7 +90,7 @@ class MapRequest(SpaceView):
     k: int = Field(default=10, ge=1, le=1_000_000)
 
 
-def _given(side: Any) -> str:
+def _given(side: object) -> str:
     return "name" if isinstance(side, str) else "seen"
 
 

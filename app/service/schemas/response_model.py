@@ -34,7 +34,7 @@ class PackedArray(BaseModel):
 EXAMPLES: dict[type, list[Any]] = {}  # of each kind of answer, as JSON
 
 
-def response_model(example: Any) -> type[BaseModel]:
+def response_model(example: object) -> type[BaseModel]:
     """The model of an answer, from one of its kind, which stands as its example in the document."""
     kind: type = type(example)
     EXAMPLES.setdefault(kind, []).append(to_json(example))
