@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from polysema.app.cli.output import Row, format_option, progress_bar, show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FOLDER = click.option(
     "--lessons", "folder", type=click.Path(file_okay=False, exists=True), help="A folder of lessons of your own."
@@ -40,8 +44,7 @@ def list_lessons(folder: str | None, form: str) -> None:
         for number, lesson in enumerate(lessons(), 1)
     ]
     show(form, rows)
-    for problem in own_lessons()[1]:
-        click.echo(f"polysema: {problem}", err=True)
+    _tell_problems(own_lessons()[1])
 
 
 @lessons_group.command(name="page", short_help="Write a lesson as one HTML file.")
@@ -56,9 +59,12 @@ def lesson_page(name: str, out: str | None, folder: str | None) -> None:
     """
     _take(folder)
     _be_quiet()
+    from polysema.app.dashboard.lessons.course import lesson_of, own_lessons
     from polysema.app.dashboard.lessons.lesson_page import lesson_page as made
     from polysema.core.atomic import atomic_write
 
+    if lesson_of(name) is None:  # its file may be one of those that can't be used
+        _tell_problems(own_lessons()[1])
     with progress_bar() as progress:
         content = made(name, progress)
     path = Path(out or f"{name}.html")
@@ -68,9 +74,15 @@ def lesson_page(name: str, out: str | None, folder: str | None) -> None:
 
 def _be_quiet() -> None:
     """Streamlit warns of whatever is run outside its server."""
-    from streamlit import logger
+    from streamlit import config, logger
 
+    config.set_option("logger.level", "error")  # Streamlit takes the level from here whenever an option is set
     logger.set_log_level("ERROR")
+
+
+def _tell_problems(problems: Iterable[str]) -> None:
+    for problem in problems:
+        click.echo(f"polysema: {problem}", err=True)
 
 
 def _take(folder: str | None) -> None:

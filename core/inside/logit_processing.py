@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MAX_BEAMS = 16
 MAX_TEMPERATURE = 100.0
+MAX_LENGTH_PENALTY = 100.0
 DEFAULT_TOP_K = 50  # of transformers, where neither a model nor a caller says otherwise
 DRAWING_OPTIONS = ("temperature", "top_k", "top_p", "min_p", "seed")
 
@@ -47,6 +48,8 @@ def checked_options(model: LanguageModel, options: DecodingOptions) -> DecodingO
     drawn = any(getattr(options, name) is not None for name in DRAWING_OPTIONS)
     if options.do_sample is False and drawn:
         raise UserError("temperature, top-k, top-p, min-p and a seed are of drawing tokens: leave them out, or sample")
+    if options.num_beams == 1 and options.length_penalty is not None:
+        raise UserError("a length penalty compares beams: give 2 beams or more, or leave it out")
     min_p = filled("min_p", -1.0)
     made = replace(
         options,
@@ -83,6 +86,11 @@ def _check_ranges(options: DecodingOptions) -> None:
         raise UserError(f"min-p is a share from 0 to 1; got {options.min_p:g}")
     if not 1 <= options.num_beams <= MAX_BEAMS:
         raise UserError(f"1 to {MAX_BEAMS} beams are gone on with; got {options.num_beams}")
+    if not -MAX_LENGTH_PENALTY <= (options.length_penalty or 0.0) <= MAX_LENGTH_PENALTY:
+        raise UserError(
+            f"the length penalty is a power from -{MAX_LENGTH_PENALTY:g} to {MAX_LENGTH_PENALTY:g}; "
+            f"got {options.length_penalty:g}"
+        )
     if not 0 <= (options.seed or 0) < 2**63:
         raise UserError(f"a seed is a whole number from 0 on; got {options.seed}")
 

@@ -147,9 +147,11 @@ def source_units(model: LanguageModel, source: str) -> tuple[Unit, ...]:
         A unit a token, special ones included.
 
     Raises:
-        UserError: The source is longer than the model's window.
+        UserError: There is nothing to read in the source, or it is longer than the model's window.
     """
     encoded = model.one_window(model.encode([source])[0], "the source")
+    if not len(encoded):
+        raise UserError(f"there is nothing to read in {source[:60]!r}")
     names = model.tokenizer.convert_ids_to_tokens(list(encoded.windows[0]))
     units = [Unit(name) for name in names]
     for (_, place), (start, end) in zip(encoded.takes.tolist(), encoded.offsets.tolist(), strict=True):

@@ -120,6 +120,7 @@ def test_a_changed_file_is_read_anew(folder: Path) -> None:
         ("- whale, the animal\n", "", "a question needs at least two options"),
         ('"rank <= 100"', '"rank <= 100", ""', "one for each of the 2 options (the last may be empty); got 3"),
         ('"rank <= 100"', '"__import__(1)"', "a condition is written FIGURE < NUMBER"),
+        ('"rank <= 100"', '"rank <= many"', "<= compares with a number or a figure of the measurement; got 'many'"),
         ('"rank <= 100"', '"size > 3"', "the measurement gives no figure 'size'; it gives first"),
         ("{first}", "{first.__class__}", "a figure is written {name}"),
         ("{first}", "{word}", "“Measured” has {word}; the figures are"),

@@ -30,7 +30,7 @@ def test_a_clicked_occurrence_is_explained() -> None:
     app.text_input(key="move_ends").set_value("money").run()
     settle(app)
     assert ["two ends" in e.value for e in app.error] == [True]
-    app.segmented_control(key="move_axis").set_value("The move itself").run()
+    app.segmented_control(key="move_axis").set_value("Whole move").run()
     settle(app)
     assert any("cosine 1.00" in m.value for m in app.markdown)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import at_rest, until
+from tests.browser.test_access import beyond_the_edge, findings
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -165,6 +166,39 @@ def test_a_text_goes_on_from_another_token_and_the_link_keeps_it(page: Any, brow
     again.get_by_text("Texts of the tree").wait_for(timeout=120_000)
     until(lambda: again.locator(".surprisal").inner_text() == written, f"the same text: {written}")
     other.close()
+
+
+def test_a_clicked_point_tells_what_moved_it(page: Any) -> None:
+    """Wide and light, then narrow and dark; on an axis between senses, then between two words."""
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    page.goto("/contexts?map=PCA")
+    page.wait_for_selector("text=At layer 6", timeout=180_000)
+    wait_for_map(page)
+    walk_to(page, "bank")
+    page.get_by_text("The 117 parts add up to").wait_for(timeout=120_000)
+    at_rest(page)
+    said = page.get_by_text("From its static vector to layer 6").inner_text()
+    moved, total = (re.search(rf"{words} ([+-]\d+\.\d+)", said) for words in ("goes", "add up to"))
+    assert moved is not None
+    assert total is not None
+    assert moved[1] == total[1]
+    assert "from the mean of" in said
+    assert re.search(r"moved it most is layer \d head \d+ .* the word, ", said)
+    for control in ("random axis (200)", "shuffled text (5)"):
+        assert page.get_by_text(f"Control, {control}: typically").is_visible()
+    assert page.locator(".ps-move span").count() > 5
+    assert beyond_the_edge(page, 1440) == []
+    assert findings(page) == []
+    page.get_by_role("radio", name="Two words").click()
+    page.get_by_text("on the axis money → river").wait_for(timeout=120_000)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    dark = "e => getComputedStyle(e).colorScheme"
+    until(lambda: page.locator(".stApp").evaluate(dark) == "dark", "the theme stays light")
+    at_rest(page)
+    page.wait_for_timeout(500)
+    assert beyond_the_edge(page, 390) == []
+    assert findings(page) == []
 
 
 def focused(page: Any) -> str:

@@ -1,5 +1,6 @@
 """What a model writes, against transformers' own `generate`: greedy, beams, drawn by a seed, from a prefix."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,11 @@ def test_what_cannot_be_is_said_in_one_line(writers: dict[str, LanguageModel], t
         (DecodingOptions(top_p=1.5), "top-p is a probability above 0 and at most 1; got 1.5"),
         (DecodingOptions(min_p=-0.5), "min-p is a share from 0 to 1; got -0.5"),
         (DecodingOptions(num_beams=17), "1 to 16 beams are gone on with; got 17"),
+        (DecodingOptions(temperature=math.nan), "at most 100; got nan"),
+        (DecodingOptions(top_p=math.nan), "at most 1; got nan"),
+        (DecodingOptions(num_beams=2, length_penalty=math.nan), "a power from -100 to 100; got nan"),
+        (DecodingOptions(num_beams=2, length_penalty=1e308), "a power from -100 to 100; got 1e"),
+        (DecodingOptions(length_penalty=2.0), "a length penalty compares beams: give 2 beams or more"),
         (DecodingOptions(seed=-1), "a seed is a whole number from 0 on; got -1"),
         (DecodingOptions(num_beams=2, temperature=2.0), "beams are compared and not drawn"),
         (DecodingOptions(do_sample=False, top_k=5), "are of drawing tokens: leave them out, or sample"),
@@ -184,6 +190,8 @@ def test_what_cannot_be_is_said_in_one_line(writers: dict[str, LanguageModel], t
     ):
         with pytest.raises(UserError, match=message):
             generate(model, TEXT, 2, 3, options)
+    with pytest.raises(UserError, match="there is nothing to read in ' '"):
+        generate(writers["translator"], " ")
     with pytest.raises(UserError, match="is an encoder: it reads and doesn't write"):
         generate(load_model(str(tiny["bert"]), "cpu", "torch"), TEXT)
 

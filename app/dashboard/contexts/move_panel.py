@@ -17,7 +17,7 @@ from polysema.core.inside.explained_move import MoveOptions
 from polysema.core.inside.move_axis import AxisChoice
 from polysema.core.model.tokens import find_words
 
-BETWEEN_SENSES, TWO_ENDS, ITSELF = "Other senses → this sense", "Two words", "The move itself"
+BETWEEN_SENSES, TWO_ENDS, ITSELF = "Between senses", "Two words", "Whole move"
 MAX_AXIS_TEXTS = 24  # of each side: so many are read anew
 STARTS = {"bank": "money -> river", "match": "tennis -> fire", "light": "heavy -> lamp", "spring": "water -> summer"}
 

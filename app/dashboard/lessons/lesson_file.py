@@ -109,7 +109,7 @@ def _parts(text: str) -> tuple[dict[str, object], dict[str, str]]:
     """What stands between the two lines of +++, and the sections by their headings."""
     found = _HEAD.match(text)
     if found is None:
-        raise UserError("it begins with what it is made of, in TOML between two lines of +++")
+        raise UserError("a lesson begins with its head, in TOML between two lines of +++")
     try:
         head = tomllib.loads(found[1])
     except tomllib.TOMLDecodeError as error:

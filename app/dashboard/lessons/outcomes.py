@@ -60,6 +60,8 @@ class Condition:
             figure, sign, other = found.groups()
             if figure not in figures:
                 raise UserError(f"the measurement gives no figure {figure!r}; it gives {', '.join(figures)}")
+            if sign not in ("==", "!=") and other not in figures and not _is_number(other):
+                raise UserError(f"{sign} compares with a number or a figure of the measurement; got {other[:60]!r}")
             terms.append(Term(figure, sign, other))
         return cls(tuple(terms))
 
@@ -69,6 +71,13 @@ class Condition:
             return all(term.holds(values) for term in self.terms)
         except ValueError:  # a number against a word
             return False
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,17 @@ from polysema.core.errors import UserError
 from polysema.core.progress import Progress
 
 FIGURES = ("first", "probability", "second", "rank", "word_probability", "blind_first", "blind_probability")
-TRANSLATION = ("translation", "other_translation", "source_tokens", "handed_over", "dim", "most_at", "written", "share")
+TRANSLATION = (
+    "translation",
+    "other_translation",
+    "source_tokens",
+    "handed_over",
+    "dim",
+    "most_at",
+    "written",
+    "share",
+    "typical_share",
+)
 N_WORDS, MAX_NEW_TOKENS = 10, 40
 
 
@@ -81,6 +91,7 @@ def translate(explorer: Explorer, query: LessonInput, progress: Progress) -> Les
             "written": best["written"],
             "most_at": best["looks most at"],
             "share": best["share"],
+            "typical_share": float(np.median([row["share"] for row in rows])),
         },
         rows,
         f"from polysema.app.explorer import Explorer\n\nfound = Explorer().model({name!r}).generate({text!r}, "

@@ -1,5 +1,7 @@
 """Measurements of understanding: questions with one right answer, and sentences whose meaning is turned round."""
 
+from itertools import takewhile
+from math import prod
 from typing import Any
 
 from polysema.app.dashboard.lessons.chips import visible
@@ -13,11 +15,13 @@ from polysema.core.space.space import Family
 
 FIGURES = ("right", "questions", "share", "wrong", "wrong_answer", "wrong_probability", "right_answer")
 MEANINGS = ("changed_cosine", "same_cosine", "difference")
-MAX_QUESTIONS, N_WORDS, N_LOOKED = 24, 10, 2
+MAX_QUESTIONS, N_WORDS, N_LOOKED = 24, 10, 5
 
 
 def questions(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonFigures:
-    """How many questions a model answers right: each a beginning, or a text with a gap, and its answer behind a =."""
+    """How many questions a model answers right: each a beginning, or a text with a gap, and behind a = its answer, or
+    several with `or` between them.
+    """
     name = query[MODEL]
     given = [_split(line) for line in lines_of(query["questions"])]
     if not 1 <= len(given) <= MAX_QUESTIONS:
@@ -26,11 +30,12 @@ def questions(explorer: Explorer, query: LessonInput, progress: Progress) -> Les
     for number, (text, answer) in enumerate(given):
         progress("ask", number, len(given))
         said = _said(explorer, name, text)
-        place = next((n for n, (word, _) in enumerate(said, 1) if word.lower() == answer.lower()), 0)
+        wanted = {one.strip().lower() for one in answer.split(" or ")}
+        place = next((n for n, (word, _) in enumerate(said, 1) if word.lower() in wanted), 0)
         first, probability = said[0]
         rows.append(
             {"question": text, "right": answer, "says": first, "probability": probability}
-            | {"rank of the right one": place or f"> {len(said)}", "is right": place == 1}
+            | {"rank of the right one": str(place) if place else f"> {len(said)}", "is right": place == 1}
         )
     wrong = max((row for row in rows if not row["is right"]), key=lambda row: row["probability"], default=None)
     right = sum(row["is right"] for row in rows)
@@ -74,7 +79,12 @@ def _said(explorer: Explorer, name: str, text: str) -> list[tuple[str, float]]:
         raise UserError(f"{name} writes nothing after {start[:60]!r}")
     # some write the space before a number as a token of its own: the answer is what comes then
     step = next((one for one in found.steps if one.token.strip()), found.steps[0])
-    return [(visible(one.token), one.probability) for one in step.candidates]
+    said = [(visible(one.token), one.probability) for one in step.candidates]
+    if step.token.strip().isdigit():  # of a number each digit may be a token: what they make together is the answer
+        digits = [step, *takewhile(lambda one: one.token.isdigit(), found.steps[step.number + 1 :])]
+        number = "".join(one.token for one in digits).strip()
+        said[0] = (number, prod(one.probability for one in digits))
+    return said
 
 
 def _python(name: str, text: str) -> str:
