@@ -17,7 +17,7 @@ from polysema.app.cli.model_options import (
     unit_option,
     window_description,
 )
-from polysema.app.cli.output import Row, format_option, model_option, show, tell_notes
+from polysema.app.cli.output import Row, format_option, model_option, progress_bar, show, tell_notes
 from polysema.app.cli.word_command import WordCommand
 from polysema.core.errors import UserError
 
@@ -91,7 +91,8 @@ def embed(
     check_unit(sentence, unit)
     explorer = shell_explorer(device)
     how = ModelOptions(engine=engine, final_norm=final_norm, stack="decoder" if generate else stack, bos=bos)
-    handle = explorer.model(name, how)
+    with progress_bar() as progress:
+        handle = explorer.model(name, how, progress)
     tell_engine(handle, explorer, query)
     if generate:
         sources, texts = texts, tuple(handle.model.generate(texts))

@@ -174,7 +174,8 @@ def run_command(
     tell_corpus(ExportSource.of(corpus).notes)
     explorer = shell_explorer(device)
     how = ModelOptions(engine=engine, compute=compute, final_norm=final_norm, bos=bos, patient=True)
-    handle = explorer.model(name, how)
+    with progress_bar() as progress:
+        handle = explorer.model(name, how, progress)
     tell_engine(handle, explorer, query)
     with progress_bar() as progress:
         found = explorer.exports.texts(handle, corpus, folder, query, wanted, progress)

@@ -121,12 +121,12 @@ def write_report(path: str, form: str, rows: Sequence[Row], whole: object) -> No
     target.write_text(rendered(form, rows, whole), encoding="utf-8")
 
 
-STAGES_IN_BYTES = ("download", "check")
+STAGES_IN_BYTES = ("download", "check", "hash")
 
 
 @contextmanager
 def progress_bar(hidden: bool = False) -> Iterator[Progress]:
-    """A bar on standard error, one for each stage; nothing where that is no terminal."""
+    """A line on standard error with the stage that is under way, gone at the end; nothing where that is no terminal."""
     from tqdm import tqdm
 
     bar: Any = None
@@ -137,16 +137,18 @@ def progress_bar(hidden: bool = False) -> Iterator[Progress]:
         if name != stage:
             if bar is not None:
                 bar.close()
-            large = total > 1 << 20
+            in_bytes = name in STAGES_IN_BYTES
             bar = tqdm(
                 desc=name,
                 total=total or None,  # unknown: a count and a rate
-                unit="B" if name in STAGES_IN_BYTES else "",
-                unit_scale=large,
-                unit_divisor=1024 if name in STAGES_IN_BYTES else 1000,
+                unit="B" if in_bytes else "",
+                unit_scale=in_bytes or total > 1 << 20,
+                unit_divisor=1024 if in_bytes else 1000,
                 disable=True if hidden else None,
+                leave=False,
             )
             stage = name
+        bar.total = total or None
         bar.update(done - bar.n)
 
     try:

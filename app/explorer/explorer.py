@@ -130,7 +130,7 @@ class Explorer:
         Args:
             name: A name of the catalog, a folder (one of Model2Vec has the vectors of texts alone), or a hub id.
             options: How it is loaded; None: on the explorer's device, by the fastest exact engine.
-            progress: Told that it is loaded.
+            progress: Told of each stage of loading; what it raises ends it, and nothing of the model stays.
 
         Returns:
             The handle; the same one as long as the model is among those last used.
@@ -150,7 +150,7 @@ class Explorer:
                 return StaticTextExplorer(open_static_embedding(found), name)
             self._make_room(found)
             way = (how.device, how.engine, how.compute, how.final_norm, how.stack, how.patient, how.bos)
-            loaded = load_model(found, *way)
+            loaded = load_model(found, *way, progress)
             return ModelExplorer(self, loaded, name)
 
         return self._models.get((name, how), make)

@@ -16,6 +16,7 @@ from polysema.core.inside.parameter_counts import Widths, widths
 from polysema.core.inside.proof import proofs_of
 from polysema.core.inside.steering import Statement, sweep
 from polysema.core.model.load import LanguageModel
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Space
 
 
@@ -207,13 +208,14 @@ class ModelInternals:
         """
         return widths(self.on_torch())
 
-    def check(self, anew: bool = False) -> CheckAnswer:
+    def check(self, anew: bool = False, progress: Progress = no_progress) -> CheckAnswer:
         """The identities that the model is tested for, against plain transformers.
 
         Args:
             anew: Test it although the result is kept.
+            progress: Told of each identity.
 
         Returns:
             A proof for each of its stacks.
         """
-        return CheckAnswer(self._name, proofs_of(self._model, anew))
+        return CheckAnswer(self._name, proofs_of(self._model, anew, progress))

@@ -13,8 +13,9 @@ from polysema.app.explorer.results.spaces import OPENED_SOURCE, ModelCards, mode
 from polysema.core.errors import ConflictError, NotFoundError, UserError
 from polysema.core.model.catalog import ModelLocation, catalog, folder_of, locate
 from polysema.core.model.catalog_file import CatalogEntry, Member, check_model_name
-from polysema.core.model.family import family_of_hub
+from polysema.core.model.family import family_of_folder
 from polysema.core.model.hub import cached_folder
+from polysema.core.model.hub_download import bring_config
 from polysema.core.space.space import Family
 from polysema.indexes.store.manifest import FORMAT_FILE
 
@@ -128,7 +129,7 @@ def _found(name: str, place: str) -> tuple[CatalogEntry, ModelLocation]:
         return replace(found.entry, name=name, path=str(found.path), hub=""), replace(found, name=name)
     cached = cached_folder(found.hub_id, found.revision) if found.hub_id else None
     if found.hub_id and cached is None:
-        family = family_of_hub(found.hub_id, found.revision)
+        family = family_of_folder(bring_config(found))
         row = CatalogEntry(name, family, found.hub_id, "", "", "", 0, "", (), hub=found.hub_id, revision=found.revision)
         return row, replace(found, name=name)
     path = Path(found.path or cached or "").resolve()

@@ -64,7 +64,7 @@ def static_space(found: ModelLocation, progress: Progress = no_progress) -> Spac
     if not found.is_vectors:
         from polysema.core.model.static import input_table
 
-        return input_table(found)
+        return input_table(found, progress)
     assert found.path is not None
     if is_static_embedding(found.path):
         from polysema.core.model.static_embedding import open_static_embedding

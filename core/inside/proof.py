@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
+from polysema.core.progress import Progress, no_progress
 
 WEIGHTS, PADDING, STATES = "weights", "padding", "hidden states"
 ATTENTION, CROSS_ATTENTION, LENS, PARTS = "attention", "cross-attention", "lens", "parts"
@@ -66,12 +67,13 @@ class Proof:
 _PROOFS: "WeakKeyDictionary[Any, dict[tuple[str, str], Proof]]" = WeakKeyDictionary()  # by the whole model
 
 
-def proof_of(model: LanguageModel, anew: bool = False) -> Proof:
+def proof_of(model: LanguageModel, anew: bool = False, progress: Progress = no_progress) -> Proof:
     """The proof of a model: what is known of it, from this process or an earlier one, else (or `anew`) tested now.
 
     Args:
         model: On the engine torch.
         anew: Whether to test it although its proof is known.
+        progress: Is told of each identity; what it raises ends the test, and no proof is kept.
 
     Returns:
         The identities.
@@ -87,18 +89,19 @@ def proof_of(model: LanguageModel, anew: bool = False) -> Proof:
     if anew or key not in known:
         found = None if anew else kept_proof(model)
         if found is None:
-            found = prove(model)
+            found = prove(model, progress)
             keep_proof(model, found)
         known[key] = found
     return known[key]
 
 
-def proofs_of(model: LanguageModel, anew: bool = False) -> tuple[Proof, ...]:
+def proofs_of(model: LanguageModel, anew: bool = False, progress: Progress = no_progress) -> tuple[Proof, ...]:
     """The proofs of a model's stacks: of an encoder-decoder the encoder's and the decoder's, else the one.
 
     Args:
         model: Any that is loaded; it is looked into on the engine torch.
         anew: Whether to test it although its proof is known.
+        progress: As `proof_of` takes it.
 
     Returns:
         A proof for each stack.
@@ -107,7 +110,7 @@ def proofs_of(model: LanguageModel, anew: bool = False) -> tuple[Proof, ...]:
     from polysema.core.space.space import Family
 
     sides = STACKS if model.family is Family.ENCODER_DECODER else ("",)
-    return tuple(proof_of(on_torch(model, side), anew) for side in sides)
+    return tuple(proof_of(on_torch(model, side), anew, progress) for side in sides)
 
 
 def require_identities(model: LanguageModel, *identities: str) -> None:

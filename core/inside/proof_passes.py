@@ -28,12 +28,14 @@ from polysema.core.inside.proof import (
 from polysema.core.model.engine import hidden_states
 from polysema.core.model.finite_weights import bad_weights
 from polysema.core.model.load import LanguageModel, on_torch
+from polysema.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 TEXT = "The white swan glides over the blue water of the river, and the bank lends its money to the king."
 TARGET = "bank swan"
+STAGE = "test what is seen inside"
 N_TOKENS = 12  # of a pass, at most
 TOLERANCES = {STATES: 1e-4, PADDING: 1e-4, ATTENTION: 1e-4, CROSS_ATTENTION: 1e-4, LENS: 1e-3, PARTS: SUM_TOLERANCE}
 HALF_TOLERANCES = {
@@ -46,8 +48,16 @@ HALF_TOLERANCES = {
 }
 
 
-def prove(model: LanguageModel) -> Proof:
-    """Test every identity of a model: three passes of a dozen tokens, one padded, and a look at every weight."""
+def prove(model: LanguageModel, progress: Progress = no_progress) -> Proof:
+    """Test every identity of a model: three passes of a dozen tokens, one padded, and a look at every weight.
+    `progress` is told of each.
+    """
+
+    def tested(identity: str, test: Callable[[], tuple[float, str]]) -> IdentityCheck:
+        progress(STAGE, list(MEANINGS).index(identity), len(MEANINGS))
+        return _tested(model, identity, test)
+
+    progress(STAGE, 0, len(MEANINGS))
     bad = bad_weights(model)
     if bad:
         checks = [IdentityCheck(WEIGHTS, MEANINGS[WEIGHTS], False, None, 0.0, note=bad)]
@@ -57,7 +67,7 @@ def prove(model: LanguageModel) -> Proof:
     plain = plain_answer(model, reading)
     checks = [
         IdentityCheck(WEIGHTS, MEANINGS[WEIGHTS], True, 0.0, 0.0),
-        _tested(model, PADDING, lambda: _padding(model, reading, plain)),
+        tested(PADDING, lambda: _padding(model, reading, plain)),
     ]
     try:
         trial = _Trial.of(model, reading, plain)
@@ -66,15 +76,15 @@ def prove(model: LanguageModel) -> Proof:
             model, [*checks, *(_missing(name, str(error)) for name in MEANINGS if name not in (WEIGHTS, PADDING))]
         )
     checks += [
-        _tested(model, STATES, trial.states),
-        _tested(model, ATTENTION, lambda: trial.attention(SELF)),
-        _tested(model, CROSS_ATTENTION, lambda: trial.attention(CROSS))
+        tested(STATES, trial.states),
+        tested(ATTENTION, lambda: trial.attention(SELF)),
+        tested(CROSS_ATTENTION, lambda: trial.attention(CROSS))
         if model.reads_two
         else _missing(CROSS_ATTENTION, "only the decoder of an encoder-decoder has any"),
-        _tested(model, LENS, trial.lens)
+        tested(LENS, trial.lens)
         if trial.head is not None
         else _missing(LENS, f"no head scores words{head_class_note(model)}"),
-        _tested(model, PARTS, trial.parts)
+        tested(PARTS, trial.parts)
         if find_plan(model) is not None
         else _missing(PARTS, f"the table of parts has no row for {kind_of(model)}"),
     ]

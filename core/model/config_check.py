@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polysema.core.errors import UnreadableError, UserError
+from polysema.core.model.model_folder import own_code
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -15,6 +16,7 @@ STACK_LAYER_NAMES = {
 }
 MAX_UNCOUNTED_LAYERS = 200  # so many are built without a look at how many weights there are
 MAX_MESSAGE = 240
+RUNS_CODE = "trust_remote_code"  # the option of transformers that runs what comes with a model
 
 
 def read_config(place: str, **options: str | bool) -> "PretrainedConfig":
@@ -29,6 +31,7 @@ def read_config(place: str, **options: str | bool) -> "PretrainedConfig":
 
     Raises:
         ValueError: It can't be read; the message is one line.
+        UnreadableError: The model needs code of its own.
     """
     from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
@@ -36,6 +39,8 @@ def read_config(place: str, **options: str | bool) -> "PretrainedConfig":
     try:
         return AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, StrictDataclassError) as error:
+        if RUNS_CODE in str(error):
+            raise UnreadableError(f"{place} can't be loaded as a model: {own_code()}") from None
         raise ValueError(first_words(error)) from None
 
 
@@ -109,6 +114,8 @@ def check_folder_config(folder: Path, n_weights: int | None = None) -> "Pretrain
     """The config of a folder, checked; raises `UnreadableError` where it can't be read, and as `check_config`."""
     try:
         config = read_config(str(folder), local_files_only=True)
+    except UserError:
+        raise
     except ValueError as error:
         raise UnreadableError(f"the config of {folder} can't be read: {error}") from None
     check_config(str(folder), config, n_weights)

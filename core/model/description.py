@@ -1,6 +1,7 @@
 """What a model is and what it costs, told before anything of it is loaded."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from math import prod
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from polysema.core.model.config_check import check_folder_config
 from polysema.core.model.family import family_of_config
 from polysema.core.model.gguf import is_gguf
 from polysema.core.model.hub import cached_folder
+from polysema.core.model.hub_download import bring_config, hub_listing
 from polysema.core.model.loading_cost import BYTES_OF_DTYPE, count_parameters, loading_cost, weight_shapes
 from polysema.core.model.lora import read_adapter
-from polysema.core.model.model_folder import CONFIG_FILE, WEIGHTS, check_folder, is_adapter, read_json
+from polysema.core.model.model_folder import CONFIG_FILE, WEIGHTS, check_code, check_folder, is_adapter, read_json
 from polysema.core.space.space import Family
 
 TOKENIZER_FILES = ("tokenizer.json", "*.spm", "*.model", "vocab.txt", "vocab.json")
@@ -42,22 +44,20 @@ def describe_model(name: "str | ModelLocation", dtype: str = "float32") -> Model
     """Family, size, license and tokenizer of a model, and what loading it costs.
 
     Args:
-        name: A name of the catalog, a folder, a GGUF file, or the id of a model of the hub that was brought before.
+        name: A name of the catalog, a folder, a GGUF file, or the id of a model of the hub: of one that isn't on this
+            machine the hub is asked.
         dtype: `float32`, `float16` or `bfloat16`.
 
     Returns:
         The description; nothing of the model is loaded.
 
     Raises:
-        PolysemaError: There is no such model on this machine, or it can't be loaded safely.
+        PolysemaError: There is no such model on this machine or the hub, or it can't be loaded safely.
     """
     found = locate(name) if isinstance(name, str) else name
     path = found.path or cached_folder(found.hub_id, found.revision)
     if path is None:
-        raise UnavailableError(
-            f"{found.name} is a model of the hub that is not on this machine, so it can't be described before it is "
-            "brought; loading it brings it where the hub is reachable"
-        )
+        return _of_hub(found, dtype)
     if found.is_vectors:
         raise UserError(f"{found.name} is a static space, not a model: it has neither layers nor a tokenizer")
     if is_gguf(path):
@@ -86,6 +86,28 @@ def _folder(found: ModelLocation, path: Path, dtype: str) -> ModelDescription:
         loading_cost(path, dtype),
         (found.entry.license if found.entry is not None else "") or license_of(path),
         files[0].name if files else "",
+    )
+
+
+def _of_hub(found: ModelLocation, dtype: str) -> ModelDescription:
+    """A model of the hub that is not here: what its listing says, and its config, which is brought for that."""
+    listing = hub_listing(found)
+    folder = bring_config(found)
+    check_code(folder)
+    config = check_folder_config(folder)
+    stored = BYTES_OF_DTYPE.get(str(config.dtype).removeprefix("torch."), BYTES_OF_DTYPE["float32"])
+    count = listing.n_parameters or listing.file_bytes // stored
+    tokenizer = next((file for name in TOKENIZER_FILES for file in listing.files if fnmatch(file, name)), "")
+    return ModelDescription(
+        found.name,
+        family_of_config(config),
+        str(config.model_type),
+        str(next(iter(config.architectures or ()), "")),
+        count,
+        listing.file_bytes,
+        count * BYTES_OF_DTYPE[dtype],
+        listing.license,
+        tokenizer,
     )
 
 

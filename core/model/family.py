@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polysema.core.errors import UnavailableError
-from polysema.core.model.config_check import check_folder_config, read_config
+from polysema.core.model.config_check import check_folder_config
 from polysema.core.space.space import Family
 
 if TYPE_CHECKING:
@@ -45,25 +44,3 @@ def family_of_folder(folder: Path) -> Family:
         PolysemaError: transformers can't read the config, or it is that of no language model.
     """
     return family_of_config(check_folder_config(folder))
-
-
-def family_of_hub(hub_id: str, revision: str = "") -> Family:
-    """The family of a model of the hub, whose config is brought for that.
-
-    Args:
-        hub_id: `owner/name`.
-        revision: A branch, tag, commit or `refs/pr/N`; empty: the main branch.
-
-    Returns:
-        Encoder, decoder or encoder-decoder.
-
-    Raises:
-        UnavailableError: It is not on this machine, and the hub can't be reached or has no such model.
-    """
-    try:
-        return family_of_config(read_config(hub_id, **({"revision": revision} if revision else {})))
-    except ValueError as error:
-        raise UnavailableError(
-            f"{hub_id} is not on this machine, and can't be brought from the hub ({error}); check the id and the "
-            "connection, or give a local folder"
-        ) from None

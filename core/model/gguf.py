@@ -15,7 +15,7 @@ from polysema.core.progress import Progress, no_progress
 
 MAGIC = b"GGUF"
 
-STEPS = 4
+STEPS = 3
 CONVERT_SECONDS = 3600.0  # seconds in which another process may be at the same file
 
 
@@ -85,19 +85,18 @@ def convert(source: Path, folder: Path, progress: Progress) -> None:
     place, name = str(source.parent), source.name
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, gguf_file=name)
-        progress("convert", 1, STEPS)
         config = AutoConfig.from_pretrained(place, gguf_file=name)
         with redirect_stderr(io.StringIO()):  # its bar for single tensors would stand across ours
             read = AutoModelForCausalLM.from_pretrained(place, gguf_file=name, dtype=torch.float32)
     except (OSError, ValueError, KeyError, IndexError, NotImplementedError) as error:
         raise UnreadableError(f"{source} can't be read as GGUF: {str(error).splitlines()[0]}") from None
-    progress("convert", 2, STEPS)
+    progress("convert", 1, STEPS)
     config.dtype = torch.float32
     with torch.device("meta"):
         fresh = AutoModelForCausalLM.from_config(config)
     fresh.load_state_dict(read.state_dict(), assign=True)
     fresh.tie_weights()
-    progress("convert", 3, STEPS)
+    progress("convert", 2, STEPS)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         fresh.save_pretrained(folder)

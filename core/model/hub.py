@@ -1,5 +1,6 @@
 """What of the hub is on this machine already, in the cache that transformers and huggingface_hub share."""
 
+import json
 import os
 import urllib.error
 import urllib.request
@@ -8,6 +9,7 @@ from pathlib import Path
 from polysema.core.model.model_folder import CONFIG_FILE, WEIGHTS
 
 DEFAULT_REVISION = "main"
+INDEX_FILE = "model.safetensors.index.json"
 HUB_ID_EXAMPLE = "google-bert/bert-base-uncased"
 HUB_ADDRESS = "https://huggingface.co"
 OFFLINE_VALUES = {"1", "true", "yes", "on"}
@@ -36,7 +38,7 @@ def cached_folder(hub_id: str, revision: str = "") -> Path | None:
         revision: A branch, tag, commit or `refs/pr/N`; empty: the main branch.
 
     Returns:
-        Its folder, None where its config and weights aren't there.
+        Its folder, None where its config and all its weights aren't there.
     """
     repository = hub_cache() / f"models--{hub_id.replace('/', '--')}"
     wanted = revision or DEFAULT_REVISION
@@ -45,7 +47,18 @@ def cached_folder(hub_id: str, revision: str = "") -> Path | None:
     except (OSError, ValueError):
         commit = wanted
     folder = repository / "snapshots" / commit
-    return folder if (folder / CONFIG_FILE).is_file() and any(folder.glob(WEIGHTS)) else None
+    return folder if (folder / CONFIG_FILE).is_file() and _is_whole(folder) else None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a folder has weights, and all files of them that its index names: a download may have ended early."""
+    try:
+        index = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
+        return all((folder / name).is_file() for name in set(index["weight_map"].values()))
+    except FileNotFoundError:
+        return any(folder.glob(WEIGHTS))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return False
 
 
 def cached_models() -> list[str]:

@@ -1,7 +1,8 @@
 """Load a language model of any family from a folder, a file or a hub id, safely and completely or not at all."""
 
+import traceback
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from polysema.core.argument_types import checked_function
 from polysema.core.errors import UnavailableError, UserError
@@ -12,11 +13,14 @@ from polysema.core.model.engine import TorchEngine
 from polysema.core.model.family import family_of_config
 from polysema.core.model.final_norm import find_final_norm
 from polysema.core.model.gguf import converted, is_gguf
+from polysema.core.model.hub_download import bring
 from polysema.core.model.language_model import LanguageModel
 from polysema.core.model.loading_cost import check_memory
 from polysema.core.model.lora import Adapter, merge, read_adapter
 from polysema.core.model.model_folder import check_folder, files_hash, is_adapter
+from polysema.core.model.watched_load import Watch
 from polysema.core.model.weights import read_model
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
 ENGINES = ("auto", "torch", "onnx", "onnx-int8")
@@ -35,6 +39,7 @@ def load_model(
     stack: str = "encoder",
     patient: bool = True,
     bos: bool = False,
+    progress: Progress = no_progress,
 ) -> LanguageModel:
     """A model, by name, folder or hub id.
 
@@ -49,6 +54,8 @@ def load_model(
         stack: `encoder` or `decoder` of an encoder-decoder.
         patient: Whether there is time to export the model for an engine.
         bos: Whether a decoder's begin-of-text token is put before every text, where its tokenizer puts none.
+        progress: Is told of each stage, of the bytes that come from the hub, and of each weight that is read; what it
+            raises ends the loading, and nothing of the model stays in memory.
 
     Returns:
         The model, ready to read texts.
@@ -70,18 +77,37 @@ def load_model(
     ):
         if given not in allowed:
             raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
-    found, adapter = _weights_of(locate(name) if isinstance(name, str) else name)
-    if found.path is not None:
-        check_folder(found.path)
-        check_memory(found.name, found.path, dtype)
+    watch = Watch(progress)
+    try:
+        model = _weights_read(name, _Way(device, dtype, final_norm, stack), watch)
+        return _with_engine(replace(model, beginning=_begin_token(model)) if bos else model, engine, patient, watch)
+    except BaseException as error:
+        if watch.ended_by(error):
+            traceback.clear_frames(error.__traceback__)  # they hold what was read of the model
+        raise
+
+
+class _Way(NamedTuple):
+    """How a model is loaded."""
+
+    device: str | None
+    dtype: str
+    final_norm: str
+    side: str
+
+
+def _weights_read(name: "str | ModelLocation", way: _Way, watch: Watch) -> LanguageModel:
+    """The model on the engine torch: found, brought, converted and checked before it is read."""
+    found, adapter = _weights_of(locate(name) if isinstance(name, str) else name, watch)
+    found = bring(found, watch)
+    assert found.path is not None
+    check_folder(found.path)
+    check_memory(found.name, found.path, way.dtype)
     with IMPORTING:
-        model = _load(found, device, dtype, final_norm, stack, adapter)
-    if bos:
-        model = replace(model, beginning=_begin_token(model))
-    return _with_engine(model, engine, patient)
+        return _load(found, way, adapter, watch)
 
 
-def _weights_of(found: ModelLocation) -> tuple[ModelLocation, Adapter | None]:
+def _weights_of(found: ModelLocation, progress: Progress) -> tuple[ModelLocation, Adapter | None]:
     """Where a model's weights are: an adapter's are its base's, a GGUF file's are converted once; raises `UserError`
     for vectors.
     """
@@ -94,7 +120,7 @@ def _weights_of(found: ModelLocation) -> tuple[ModelLocation, Adapter | None]:
         adapter = read_adapter(found.path)
         return replace(adapter.base, name=found.name), adapter
     if found.path is not None and is_gguf(found.path):
-        return replace(found, path=converted(found.path)), None
+        return replace(found, path=converted(found.path, progress)), None
     return found, None
 
 
@@ -109,9 +135,10 @@ def _begin_token(model: LanguageModel) -> str:
     return str(token)
 
 
-def _with_engine(model: LanguageModel, engine: str, patient: bool) -> LanguageModel:
+def _with_engine(model: LanguageModel, engine: str, patient: bool, progress: Progress) -> LanguageModel:
     if engine == "torch":
         return model
+    progress("prepare the engine", 0, 1)
     from polysema.core.model.onnx_engine import exact_engine, int8_engine, why_not
 
     if engine == "auto":
@@ -125,24 +152,26 @@ def _with_engine(model: LanguageModel, engine: str, patient: bool) -> LanguageMo
     return replace(model, engine=chosen)
 
 
-def _load(
-    found: ModelLocation, device: str | None, dtype: str, final_norm: str, side: str, adapter: Adapter | None = None
-) -> LanguageModel:
+def _load(found: ModelLocation, way: _Way, adapter: Adapter | None, watch: Watch) -> LanguageModel:
     import torch
 
-    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    assert found.path is not None
+    dtype, side = way.dtype, way.side
+    chosen = way.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError):
         raise UserError(f"device {chosen!r} is not there; this machine has: {', '.join(_devices(torch))}") from None
-    config, tokenizer, whole, notes = read_model(found, getattr(torch, dtype))
-    sha256 = weights_hash(found)
+    sha256 = files_hash(found.path, watch)
+    config, tokenizer, whole, notes = read_model(found, getattr(torch, dtype), watch)
     if adapter is not None:
+        watch("merge the adapter", 0, 1)
         whole, notes, sha256 = merge(adapter, whole), (adapter.note(), *notes), adapter.weights_hash(sha256)
     family = family_of_config(config)
     if side == "decoder" and family is not Family.ENCODER_DECODER:
         raise UserError(f"{found.name} has one stack ({family.value}): only an encoder-decoder has a decoder beside it")
     text_config = config.get_text_config()
+    watch(f"move to {chosen}", 0, 1)
     whole.eval().to(chosen)
     return LanguageModel(
         name=found.name,
@@ -152,11 +181,11 @@ def _load(
         tokenizer=tokenizer,
         whole=whole,
         weights_sha256=sha256,
-        revision=found.entry.requirement if found.entry else (getattr(config, "_commit_hash", None) or ""),
+        revision=found.entry.requirement if found.entry else found.revision,
         dtype=dtype,
         path=found.path,
         notes=notes,
-        **_stack(whole, family, side, tokenizer, chosen, final_norm),
+        **_stack(whole, family, side, tokenizer, chosen, way.final_norm),
     )
 
 
@@ -230,13 +259,6 @@ def position_limit(config: Any) -> int:
     return min(MAX_WINDOW, positions - offset)
 
 
-def weights_hash(found: ModelLocation) -> str:
-    """sha256 of the file of weights (of the hashes of several); empty for a model of the hub, whose revision tells it
-    apart.
-    """
-    return "" if found.path is None else files_hash(found.path)
-
-
 __all__ = [
     "DTYPES",
     "ENGINES",
@@ -247,5 +269,4 @@ __all__ = [
     "load_model",
     "on_torch",
     "position_limit",
-    "weights_hash",
 ]

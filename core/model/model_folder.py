@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from polysema.core.errors import NotFoundError, UnreadableError
+from polysema.core.progress import Progress, no_progress
 
 CONFIG_FILE = "config.json"
 MODULES_FILE = "modules.json"
 MODEL2VEC, STATIC_MODULE = "model2vec", "StaticEmbedding"
 ADAPTER_FILE = "adapter_config.json"
 WEIGHTS = "*.safetensors"
+HASHED_BYTES = 1 << 22  # bytes of a file that are hashed at once
 PICKLES = ("pytorch_model*.bin", "adapter_model.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 CONVERTED = (
     "of a model of the hub take the converted copy, which stands in a pull request of its own (hf download OWNER/NAME "
@@ -176,17 +178,25 @@ def is_adapter(folder: Path | None) -> bool:
     return folder is not None and (folder / ADAPTER_FILE).is_file() and not (folder / CONFIG_FILE).is_file()
 
 
-def files_hash(folder: Path) -> str:
+def files_hash(folder: Path, progress: Progress = no_progress) -> str:
     """sha256 of a folder's file of weights; of several the sha256 of their hashes.
 
     Args:
         folder: Of a model.
+        progress: Is told of the bytes; what it raises ends the work.
 
     Returns:
         64 hexadecimal digits.
     """
-    files = []
-    for path in sorted(folder.glob(WEIGHTS)):
+    files, done = [], 0
+    paths = sorted(folder.glob(WEIGHTS))
+    total = sum(path.stat().st_size for path in paths)
+    for path in paths:
+        digest = hashlib.sha256()
         with path.open("rb") as file:
-            files.append(hashlib.file_digest(file, "sha256").hexdigest())
+            while chunk := file.read(HASHED_BYTES):
+                digest.update(chunk)
+                done += len(chunk)
+                progress("hash", done, total)
+        files.append(digest.hexdigest())
     return files[0] if len(files) == 1 else hashlib.sha256("".join(files).encode()).hexdigest()

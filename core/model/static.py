@@ -14,9 +14,12 @@ import pyarrow as pa
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.catalog import ModelLocation
 from polysema.core.model.gguf import converted, is_gguf
+from polysema.core.model.hub_download import bring
 from polysema.core.model.lora import read_adapter
 from polysema.core.model.model_folder import check_folder, files_hash, is_adapter, read_json
 from polysema.core.model.tokenizer import TOKENIZER_FILE, check_vocabulary, read_tokenizer
+from polysema.core.model.watched_load import Watch
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family, Floats, Keys, Origin, Space
 from polysema.core.space.spelling import encoded
 
@@ -39,19 +42,20 @@ TABLE_ENDINGS = (
 )
 
 
-def input_table(found: ModelLocation) -> Space:
+def input_table(found: ModelLocation, progress: Progress = no_progress) -> Space:
     """The input embeddings of a model's folder as a static space: (vocabulary, dim), a row a token.
 
     A token that begins a word is named by the word alone, one that goes on with a word has `##` before it, whatever
-    the tokenizer's own sign; special tokens keep their names. Raises `UnreadableError` when there is no such table.
+    the tokenizer's own sign; special tokens keep their names. `progress` is told of what is brought from the hub or
+    converted. Raises `UnreadableError` when there is no such table.
     """
-    if found.path is None:
-        raise UserError(f"the table of a hub model is read from its folder; give the folder of {found.name}")
+    found = bring(found, Watch(progress))
+    assert found.path is not None
     if is_gguf(found.path):
-        return input_table(replace(found, path=converted(found.path)))
+        return input_table(replace(found, path=converted(found.path, progress)))
     if is_adapter(found.path):  # LoRA leaves the table as the base model has it
         base = read_adapter(found.path).base
-        space = input_table(base)
+        space = input_table(base, progress)
         return replace(space, origin=replace(space.origin, source=found.name).with_notes(f"the table of {base.name}"))
     vectors = _table(found.path)
     names = token_names(found.path)

@@ -3,14 +3,16 @@
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
+from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.catalog import ModelLocation
-from polysema.core.model.config_check import check_config, first_words, read_config
+from polysema.core.model.config_check import RUNS_CODE, check_config, first_words, read_config
 from polysema.core.model.loading_cost import weight_shapes
-from polysema.core.model.model_folder import CONVERTED, own_code
+from polysema.core.model.model_folder import own_code
 from polysema.core.model.tokenizer import Tokenizer, check_vocabulary, read_tokenizer
+from polysema.core.model.watched_load import Watch, weights_told
 
 UNUSED_PARTS = ("pooler.",)  # parts that no hidden state depends on: they may be missing
 MASKED_ARCHITECTURES = ("ForMaskedLM", "ForPreTraining")
@@ -20,7 +22,6 @@ READERS = {"safetensors_rust", "safetensors", "tokenizers", "huggingface_hub", "
 MIN_TOKENS_SHARE = 0.9  # a tokenizer with fewer tokens than this share of the table's rows is told of
 MAX_KEYS_SHOWN = 3
 MISMATCH = "ignore_mismatched_sizes"  # what transformers advises where shapes differ
-RUNS_CODE = "trust_remote_code"
 NUMBER = re.compile(r"\d+")
 
 
@@ -33,12 +34,13 @@ class ReadModel(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_model(found: ModelLocation, dtype: Any) -> ReadModel:
-    """Config, tokenizer and model of a folder or hub id.
+def read_model(found: ModelLocation, dtype: Any, watch: Watch) -> ReadModel:
+    """Config, tokenizer and model of a folder.
 
     Args:
-        found: Where it is.
+        found: Where it is, on this machine.
         dtype: Of the weights, as torch names it.
+        watch: Is told of each weight.
 
     Returns:
         All three, checked against each other.
@@ -47,15 +49,18 @@ def read_model(found: ModelLocation, dtype: Any) -> ReadModel:
         PolysemaError: A weight is missing, of another shape or of a block that the config doesn't know, the tokenizer
             has tokens that the table has no rows for, or a file can't be read.
     """
-    options = _options(found)
-    n_weights = None if found.path is None else len(weight_shapes(found.path))
+    options = _options()
+    watch("read the config", 0, 1)
     try:
         config = read_config(_place(found), **{name: one for name, one in options.items() if name != RUNS_CODE})
-        check_config(found.name, config, n_weights)
+        check_config(found.name, config, len(weight_shapes(Path(_place(found)))))
         tokenizer = read_tokenizer(_place(found), found.name, config.model_type, **options)
         try:
-            model, info = _weights(found, config, dtype, options)
+            with weights_told(watch):
+                model, info = _weights(found, config, dtype, options)
         except RuntimeError as error:
+            if watch.ended_by(error):
+                raise
             shape = _first_mismatch(found, config) if MISMATCH in str(error) else ""
             if not shape:
                 raise
@@ -63,7 +68,9 @@ def read_model(found: ModelLocation, dtype: Any) -> ReadModel:
     except UserError:
         raise
     except Exception as error:
-        # a folder or a hub can be wrong in any way, and what reads it raises types of its own
+        if watch.ended_by(error):
+            raise
+        # a folder can be wrong in any way, and what reads it raises types of its own
         if isinstance(error, (OSError, ValueError, KeyError, RuntimeError, ImportError)) or _module(error) in READERS:
             raise _cannot(found, error) from None
         raise
@@ -73,10 +80,10 @@ def read_model(found: ModelLocation, dtype: Any) -> ReadModel:
 
 
 def _place(found: ModelLocation) -> str:
-    return str(found.path or found.hub_id)
+    return str(found.path)
 
 
-def _options(found: ModelLocation) -> dict[str, Any]:
+def _options() -> dict[str, Any]:
     """What every reader of transformers is told: nothing is run, and a folder needs no network."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub.utils import logging as hub_logging
@@ -86,8 +93,7 @@ def _options(found: ModelLocation) -> dict[str, Any]:
     quiet: Callable[[], None] = hub_logging.set_verbosity_error  # which has no types
     quiet()
     logging.disable_progress_bar()
-    options: dict[str, Any] = {RUNS_CODE: False, "local_files_only": found.path is not None}
-    return options | ({"revision": found.revision} if found.revision else {})
+    return {RUNS_CODE: False, "local_files_only": True}
 
 
 def _weights(found: ModelLocation, config: Any, dtype: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -111,14 +117,12 @@ def _first_mismatch(found: ModelLocation, config: Any) -> str:
     import torch
     from transformers import AutoModel
 
-    if found.path is None:
-        return ""
     with torch.device("meta"):
         model = (_with_head(config) or AutoModel).from_config(config)
     prefix, expected = f"{model.base_model_prefix}.", {}
     for key, parameter in model.named_parameters():
         expected[key.removeprefix(prefix)] = tuple(parameter.shape)
-    for key, shape in weight_shapes(found.path).items():
+    for key, shape in weight_shapes(Path(_place(found))).items():
         wanted = expected.get(key.removeprefix(prefix), shape)
         if wanted != shape:
             return f"{key} is {shape} in the file and {wanted} by the config"
@@ -233,17 +237,6 @@ def _cannot(found: ModelLocation, error: Exception) -> UserError:
     first = first_words(error)
     if RUNS_CODE in str(error):
         return UnreadableError(f"{found.name} can't be loaded as a model: {own_code()}")
-    if found.hub_id:
-        if "safetensors" in first:
-            return NotFoundError(f"{found.name} has no weights as safetensors; {CONVERTED}")
-        if "sentencepiece" in str(error).lower():
-            return UnavailableError(
-                f"the tokenizer of {found.name} needs sentencepiece; install it with pip install 'polysema[models]'"
-            )
-        return NotFoundError(
-            f"{found.name} can't be loaded from the hub or its cache ({first[:160]}); check the id and the "
-            "connection, or give a local folder"
-        )
     if "deserializing header" in first:
         return UnreadableError(
             f"{found.name} can't be loaded as a model: a file of its weights is cut off or damaged ({first}); get "

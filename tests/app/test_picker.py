@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import pytest
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
+from polysema.app.dashboard import widgets
 from polysema.app.dashboard.picker import choices
 from polysema.app.explorer import opened_models as history
+from polysema.core.model.hub import cached_folder
 from polysema.core.space.space import Family
 from tests.app.test_dashboard import as_launched, html, page, settle  # noqa: F401
 from tests.conftest import build
+from tests.core.hub_server import served_hub
 
 
 @pytest.fixture
@@ -98,6 +102,37 @@ def test_the_hub_is_said_to_be_out_of_reach(home: Path, monkeypatch: pytest.Monk
     app.text_input(key="ns_hub").set_value("google-bert/bert-base-uncased")
     next(one for one in app.button if one.label == "Look at it").click().run()
     assert "is a model of the hub that is not on this machine" in texts(app)
+
+
+def test_a_model_of_the_hub_is_loaded_with_a_bar_that_cancels(
+    home: Path, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = ("open", "owner/tiny", "ns")
+
+    def hold() -> None:
+        while not widgets.jobs().find(key).stopping:
+            time.sleep(0.05)
+
+    with served_hub(monkeypatch, tmp_path / "hub") as hub:
+        hub.add("owner/tiny", "main", own / "my-bert")
+        hub.commits["main"] = "0123456789abcdef0123456789abcdef01234567"
+        hub.hold = hold
+        app = page("neighbors")
+        app.segmented_control(key="ns_from").set_value("Hub").run()
+        app.text_input(key="ns_hub").set_value("owner/tiny")
+        next(one for one in app.button if one.label == "Look at it").click().run()
+        assert "**Kind**: encoder, BertForMaskedLM" in texts(app)
+        app.button(key="ns_open").click().run()
+        assert any("One moment: download" in one.proto.text for one in app.get("progress"))
+        next(one for one in app.button if one.label == "Cancel").click().run()
+        assert "Cancelled. Nothing of it is in memory." in texts(settle(app))
+        assert cached_folder("owner/tiny") is None
+        hub.hold = lambda: None
+        app.button(key="ns_open").click().run()
+        app = settle(app)
+        assert app.selectbox(key="ns").value == "owner/tiny", texts(app)
+        assert not app.error
+        assert [one.name for one in history.opened_before()] == ["owner/tiny"]
 
 
 def test_only_this_machine_may_open_folders(home: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polysema.app.cli.former_names import RenamedOption
+from polysema.app.cli.output import progress_bar
 from polysema.app.cli.space_options import Command, with_options
 from polysema.app.explorer.inside_options import FORMER_SPECIAL_TOKENS
 from polysema.core.errors import UnavailableError
@@ -43,9 +44,9 @@ class ModelChoice:
                 f"the engine {self.engine} runs a compiled graph, and what is inside it can't be seen; use "
                 "--engine torch"
             )
-        return shell_explorer(self.device).model(
-            self.name, ModelOptions(engine="torch" if self.engine == "auto" else self.engine)
-        )
+        options = ModelOptions(engine="torch" if self.engine == "auto" else self.engine)
+        with progress_bar() as progress:
+            return shell_explorer(self.device).model(self.name, options, progress)
 
 
 def model_options(default: str) -> Callable[[Command], Command]:

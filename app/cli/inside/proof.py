@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from polysema.app.cli.inside.options import ModelChoice
-from polysema.app.cli.output import Row, format_option, show
+from polysema.app.cli.output import Row, format_option, progress_bar, show
 
 
 @click.command(short_help="Test what is seen inside a model against plain transformers.")
@@ -20,7 +20,8 @@ def check(model: str, device: str | None, anew: bool, form: str) -> None:
     model's content; what fails is refused in all other commands, with the difference. The exit status is 1 where one
     fails.
     """
-    answer = ModelChoice(model, device=device).open().internals.check(anew)
+    with progress_bar() as progress:
+        answer = ModelChoice(model, device=device).open().internals.check(anew, progress)
     rows: list[Row] = [
         {
             **({"stack": proof.stack} if proof.stack else {}),

@@ -34,7 +34,7 @@ def axis_panel(found: WordMap, choice: WordChoice, names: list[str], layer: int,
             ("axis", model, choice, layer, by, first, second),
             lambda progress: (
                 widgets.explorer()
-                .model(model)
+                .model(model, progress=progress)
                 .senses.contexts.axis(choice.word, (first, second), layer, by, choice.texts)
             ),
         )

@@ -32,7 +32,7 @@ def concordance_panel(found: WordMap, choice: WordChoice, layer: int) -> None:
         model = found.origin.source
         answer = work.answer(
             ("concordance", model, word, texts, layer),
-            lambda progress: widgets.explorer().model(model).senses.concordance(word, texts, layer),
+            lambda progress: widgets.explorer().model(model, progress=progress).senses.concordance(word, texts, layer),
         )
         if answer is None:
             return

@@ -133,7 +133,7 @@ def clusters_of(query: Controls, found: WordMap, layer: int) -> SenseClusters | 
         ("clusters", choice, model, layer),
         lambda progress: (
             widgets.explorer()
-            .model(model)
+            .model(model, progress=progress)
             .senses.clusters(choice.word, layer, min(3, n), choice.texts or (), progress=progress)
         ),
     )

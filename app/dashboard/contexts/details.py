@@ -134,7 +134,7 @@ def like_this(found: WordMap, choice: WordChoice, layer: int, row: int) -> None:
         ("occurrence", text, text[start:end], model, layer, 6, nth),
         lambda progress: (
             widgets.explorer()
-            .model(model)
+            .model(model, progress=progress)
             .occurrences(text[start:end], text, layer, 6 + 1, options=OccurrenceOptions(nth=nth), progress=progress)
         ),
     )
@@ -158,7 +158,11 @@ def _like_this_in_texts(found: WordMap, choice: WordChoice, layer: int, row: int
     model = found.origin.source
     answer = work.answer(
         ("like this", choice, model, layer, text, start),
-        lambda progress: widgets.explorer().model(model).senses.concordance(choice.word, _texts(found, row), layer, 1),
+        lambda progress: (
+            widgets.explorer()
+            .model(model, progress=progress)
+            .senses.concordance(choice.word, _texts(found, row), layer, 1)
+        ),
     )
     if answer is None:
         return

@@ -34,7 +34,9 @@ def move_panel(found: WordMap, layer: int, row: int) -> None:
     answer = work.answer(
         ("move", model, word, text, nth, layer, axis),
         lambda progress: (
-            widgets.explorer().model(model).circuits.explain_move(word, text, axis, layer, MoveOptions(nth))
+            widgets.explorer()
+            .model(model, progress=progress)
+            .circuits.explain_move(word, text, axis, layer, MoveOptions(nth))
         ),
     )
     if answer is not None:

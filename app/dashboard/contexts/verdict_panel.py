@@ -21,7 +21,9 @@ def verdict_panel(found: WordMap, choice: WordChoice, own: tuple[str, ...], laye
     answer: VerdictsAnswer | None = work.answer(
         ("verdicts", model, choice, own, layer, by),
         lambda progress: (
-            widgets.explorer().model(model).senses.contexts.verdicts(choice.word, own, layer, 5, by, choice.texts)
+            widgets.explorer()
+            .model(model, progress=progress)
+            .senses.contexts.verdicts(choice.word, own, layer, 5, by, choice.texts)
         ),
     )
     if answer is None:

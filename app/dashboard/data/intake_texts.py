@@ -194,7 +194,7 @@ def _said(texts: UploadedTexts) -> str:
 def model_of(name: str, progress: Progress) -> LanguageModel:
     """The model of that name, loaded the first time."""
     progress(f"load {name}", 0, 0)
-    return widgets.explorer().model(name).model
+    return widgets.explorer().model(name, progress=progress).model
 
 
 def measured(model: LanguageModel, texts: UploadedTexts, reading: TextOptions, progress: Progress) -> ingest.Estimate:

@@ -15,6 +15,7 @@ from polysema.app.dashboard.inside.controls import (
     letter_kind,
     model_box,
     typed,
+    with_model,
 )
 from polysema.app.dashboard.inside.find_head import CROSS_ATTENTION, OWN_ATTENTION, find_head_part
 from polysema.app.dashboard.picker import choices
@@ -93,7 +94,7 @@ def attention_part() -> None:
     if not query.text:
         st.info("Write something to look at, such as: the white swan in the blue water")
         return
-    found = work.answer(("attention", *query), lambda progress: attention_of(*query))
+    found = work.answer(("attention", *query), with_model(query[0], lambda: attention_of(*query)))
     if found is None:
         return
     part = found[0]

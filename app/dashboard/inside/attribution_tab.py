@@ -20,6 +20,7 @@ from polysema.app.dashboard.inside.controls import (
     model_box,
     preferred,
     typed,
+    with_model,
 )
 from polysema.app.dashboard.inside.leads import compute_head
 from polysema.app.dashboard.picker import choices
@@ -74,7 +75,7 @@ def attribution_part() -> None:
         st.info("Write a text and a word, such as: The capital of France is / Paris")
         return
     found = work.answer(
-        ("adds", name, text, word, against, at), lambda progress: attribution_of(name, text, word, against, at)
+        ("adds", name, text, word, against, at), with_model(name, lambda: attribution_of(name, text, word, against, at))
     )
     if found is None:
         return

@@ -1,6 +1,7 @@
 """What the tabs of the page Inside share: the boxes for a model and a text, names of tokens, colors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,7 +11,10 @@ from polysema.app.dashboard.picker.choices import MODEL_FAMILIES, family_of, rea
 from polysema.app.dashboard.picker.pick import pick_model
 from polysema.app.explorer.circuits import CircuitExplorer
 from polysema.core.model.load import LanguageModel
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
+
+Result = TypeVar("Result")
 
 SENTENCE = "the white swan in the blue water"
 PROMPT = "The sport that Michael Jordan played is"
@@ -24,9 +28,19 @@ def given(model: LanguageModel, text: str) -> tuple[str | None, str | None]:
     return (None, text) if model.reads_two else (text, None)
 
 
-def circuits_of(name: str) -> CircuitExplorer:
-    """How a model comes to its answer."""
-    return widgets.explorer().model(name).circuits
+def circuits_of(name: str, progress: Progress = no_progress) -> CircuitExplorer:
+    """How a model, which is loaded first, comes to its answer."""
+    return widgets.explorer().model(name, progress=progress).circuits
+
+
+def with_model(name: str, ask: Callable[[], Result]) -> Callable[[Progress], Result]:
+    """The work of a question to a model, which is loaded before it is asked: that is watched, and can be cancelled."""
+
+    def do(progress: Progress) -> Result:
+        widgets.explorer().model(name, progress=progress)
+        return ask()
+
+    return do
 
 
 def letter_kind(model: str) -> str:

@@ -9,7 +9,7 @@ from polysema.app.dashboard import downloads, trail, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.attention_mask import mask
 from polysema.app.dashboard.clickable import ListedRow, clickable_list
-from polysema.app.dashboard.inside.controls import model_box, shown, typed
+from polysema.app.dashboard.inside.controls import model_box, shown, typed, with_model
 from polysema.app.dashboard.inside.deeds import Deed, deed_of, deed_picture
 from polysema.app.dashboard.inside.four_table import card_row, four_table
 from polysema.app.dashboard.inside.leads import follow_in, look_at_heads, quoted
@@ -47,7 +47,7 @@ def families_part() -> None:
     found: list[tuple[FamilyRun, FamilyCard]] = []
     for column, name in zip(columns, names, strict=True):
         with column:
-            answer = work.answer(("family", name, text), partial(_family_run, name, text))
+            answer = work.answer(("family", name, text), with_model(name, partial(_family_run, name, text)))
             if answer is not None:
                 run, card, deed = answer
                 rows += family_picture(run, deed)
@@ -82,7 +82,7 @@ def _decoder() -> str:
     return model_box(names, "fd", place, "Which decoder writes on; the other three come with polysema.", DECODERS)
 
 
-def _family_run(name: str, text: str, progress: object) -> tuple[FamilyRun, FamilyCard, Deed]:
+def _family_run(name: str, text: str) -> tuple[FamilyRun, FamilyCard, Deed]:
     """One model's way through the sentence, its figures, and what it makes of it."""
     model = widgets.explorer().model(name).internals.on_torch()
     widgets.check_length(text)

@@ -7,6 +7,7 @@ import streamlit as st
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.clickable import ListedRow, clickable_list
+from polysema.app.dashboard.inside.controls import with_model
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.trail import walk
 from polysema.app.explorer.inside_options import unit_for
@@ -55,7 +56,8 @@ def find_head_part(name: str, stack: str, text: str) -> None:
     pairs, more = find_head_form(choices.family_of(name) is Family.DECODER)
     texts = [text, *(line.strip() for line in (more or "").splitlines() if line.strip())]
     found = work.answer(
-        ("find head", name, stack, pairs, tuple(texts)), lambda progress: ranking(name, stack, pairs or "", texts)
+        ("find head", name, stack, pairs, tuple(texts)),
+        with_model(name, lambda: ranking(name, stack, pairs or "", texts)),
     )
     if found is None:
         return

@@ -20,6 +20,7 @@ from polysema.app.dashboard.inside.controls import (
     preferred,
     shown,
     typed,
+    with_model,
 )
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.trail import trail_bar, walk
@@ -62,7 +63,7 @@ def head_part() -> None:
         st.info("Write a text to look at, such as: the white swan in the blue water")
         return
     query = HeadQuery(name, layer, head, text)
-    found = work.answer(("head", *query), lambda progress: head_of(*query))
+    found = work.answer(("head", *query), with_model(query[0], lambda: head_of(*query)))
     if found is not None:
         head_picture(found, query)
     statistics_part(name, kind)
@@ -237,7 +238,7 @@ def statistics_of(name: str, by: str, texts: tuple[str, ...], progress: Progress
     """All heads, ranked."""
     widgets.check_length("\n".join(texts))
     stack = "encoder" if choices.reads_letters(name) else ""
-    return circuits_of(name).head_statistics(texts, by, None, 0 if texts else 4, stack, progress)
+    return circuits_of(name, progress).head_statistics(texts, by, None, 0 if texts else 4, stack, progress)
 
 
 def statistic_rows(found: HeadStatistics) -> list[dict[str, object]]:

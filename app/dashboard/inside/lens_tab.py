@@ -20,6 +20,7 @@ from polysema.app.dashboard.inside.controls import (
     preferred,
     shown,
     typed,
+    with_model,
 )
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.trail import trail_bar, walk
@@ -67,7 +68,9 @@ def lens_part() -> None:
         st.info("Write a text to look at, such as: The capital of France is")
         return
     word = (word or "").strip()
-    found = work.answer(("lens", name, text, word, point), lambda progress: lens_of(name, text, word, point or ""))
+    found = work.answer(
+        ("lens", name, text, word, point), with_model(name, lambda: lens_of(name, text, word, point or ""))
+    )
     if found is None:
         return
     for target in found.targets:

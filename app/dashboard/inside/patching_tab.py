@@ -121,7 +121,7 @@ def patching_of(query: PatchQuery, progress: Progress = no_progress) -> Patching
     """The effect of each layer and token."""
     widgets.check_length(query.clean)
     widgets.check_length(query.corrupted)
-    circuits = circuits_of(query.model)
+    circuits = circuits_of(query.model, progress)
     stack = "encoder" if choices.reads_letters(query.model) else ""  # the letters are read there
     n_layers = circuits.on_torch(stack).n_layers
     layers = layers_to_patch(n_layers, query.part, query.every_layer)

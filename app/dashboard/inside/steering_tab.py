@@ -42,7 +42,9 @@ def steering_part() -> None:
         return
     first, second, third = st.columns([4, 4, 4], vertical_alignment="bottom")
     name = model_box(names, "sm", first, "Which model is steered.", (Family.DECODER, Family.ENCODER_DECODER))
-    model = work.answer(("model", name), lambda progress: widgets.explorer().model(name).internals.on_torch())
+    model = work.answer(
+        ("model", name), lambda progress: widgets.explorer().model(name, progress=progress).internals.on_torch()
+    )
     if model is None:
         return
     layer = second.slider(

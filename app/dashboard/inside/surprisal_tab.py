@@ -83,7 +83,7 @@ def surprisal_of(
 ) -> Surprisal:
     """Every token with its log-probability."""
     widgets.check_length(text)
-    return circuits_of(name).surprisal(text, method, unit, target, progress)
+    return circuits_of(name, progress).surprisal(text, method, unit, target, progress)
 
 
 def surprisal_picture(found: Surprisal, name: str, method: str, target: str | None) -> None:

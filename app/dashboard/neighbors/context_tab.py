@@ -36,7 +36,7 @@ def context_part() -> None:
         ("occurrence", *query),
         lambda progress: (
             widgets.explorer()
-            .model(query.model)
+            .model(query.model, progress=progress)
             .occurrences(
                 query.word,
                 query.text,

@@ -1,9 +1,11 @@
 """What is in the box behind *Other*: the catalog, a folder or file of this machine, an id of the hub."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import streamlit as st
 
+from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
 from polysema.app.dashboard.data.collection_care import size
 from polysema.app.dashboard.decorators import cached_data
@@ -17,6 +19,7 @@ from polysema.core.model.catalog import CatalogEntry, ModelLocation, folder_of, 
 from polysema.core.model.description import ModelDescription
 from polysema.core.model.hub import HUB_ID_EXAMPLE, cached_models, why_unreachable
 from polysema.core.model.pull import download_bytes
+from polysema.core.progress import Progress
 from polysema.core.space.space import Family
 
 CATALOG, MACHINE, HUB = "Catalog", "Folder or file", "Hub"
@@ -156,15 +159,7 @@ def look(typed: str, picker: Picker, hub: bool = False) -> None:
         what = "a model, which reads texts" if told.family is Family.STATIC else "another kind of model"
         st.info(f"This page needs {what}.")
         return
-    st.button(
-        "Open it",
-        type="primary",
-        key=f"{picker.key}_open",
-        disabled=not fits(told),
-        on_click=_open,
-        args=(picker, found, told),
-        help="It is loaded by the page, with a bar that can be cancelled.",
-    )
+    open_here(picker, found, told)
 
 
 def _found(typed: str, hub: bool) -> ModelLocation:
@@ -180,9 +175,66 @@ def _found(typed: str, hub: bool) -> ModelLocation:
     return found
 
 
-def _open(picker: Picker, found: ModelLocation, told: ModelDescription) -> None:
-    """Choose it in the list, and keep it among what was opened."""
+def open_here(picker: Picker, found: ModelLocation, told: ModelDescription) -> None:
+    """The button that loads something, the bar with which that is cancelled, and, when it is there, the choice of it in
+    the list.
+
+    Args:
+        picker: The list that it is chosen in.
+        found: Where it is.
+        told: What it is.
+    """
+    key = ("open", found.name, picker.key)
+    under_way = widgets.jobs().find(key)
+    if under_way is not None and under_way.stopping:
+        under_way.wait(5)  # it ends at its next step, and can be started again
+    pressed = st.button(
+        "Open it",
+        type="primary",
+        key=f"{picker.key}_open",
+        disabled=not fits(told) or (under_way is not None and under_way.pending),
+        help="It is loaded now; that can be cancelled.",
+    )
+    of_words = told.family is Family.STATIC or (Family.STATIC in picker.families and not picker.hidden_states)
+    opened = work.on_request(
+        key,
+        lambda progress: _opened(found.name, of_words, progress),
+        pressed,
+        lambda: st.info("Cancelled. Nothing of it is in memory.") and None,
+    )
+    if opened is None:
+        return
+    work.dismiss(key)
     if found.entry is None:
         remember(found.name, told.family)
     hidden = picker.hidden_states and told.family is not Family.STATIC
-    st.session_state[picker.key] = f"{found.name}{choices.HIDDEN_SPACES}" if hidden else found.name
+    st.session_state[_chosen(picker.key)] = f"{found.name}{choices.HIDDEN_SPACES}" if hidden else found.name
+    st.rerun()
+
+
+def _opened(name: str, of_words: bool, progress: Progress) -> str:
+    """The name of what was loaded: a space of words, or a model, of which what is seen inside it is tested as well,
+    once for its content.
+    """
+    explorer = widgets.explorer()
+    if of_words:
+        explorer.space(name, progress)
+        return name
+    model = explorer.model(name, progress=progress)
+    with suppress(UserError):  # what can't be seen inside is said where it is asked for
+        model.internals.check(progress=progress)
+    return name
+
+
+def choose_opened(key: str) -> None:
+    """Choose in a list what was opened beside it; call it before the list.
+
+    Args:
+        key: Of the list.
+    """
+    if _chosen(key) in st.session_state:
+        st.session_state[key] = st.session_state.pop(_chosen(key))
+
+
+def _chosen(key: str) -> str:
+    return f"{key}_opened"

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from polysema.app.dashboard import permalink
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.choices import HIDDEN_SPACES, MODEL_FAMILIES
-from polysema.app.dashboard.picker.opening import Picker, opening
+from polysema.app.dashboard.picker.opening import Picker, choose_opened, opening
 from polysema.core.space.space import Family
 
 
@@ -27,7 +27,7 @@ def pick_model(
     Returns:
         A name, a path or a hub id.
     """
-    with _row(place):
+    with _row(place, key):
         chosen = permalink.pick(st, "Model", names, "model", key=key, names=choices.name_label, help=explains)
         _others(Picker(key, tuple(families)))
     return chosen
@@ -36,7 +36,7 @@ def pick_model(
 def pick_space(place: DeltaGenerator, key: str, explains: str) -> str:
     """A list of static spaces, and the box that opens others; as `pick_model`."""
     names = choices.spaces()
-    with _row(place):
+    with _row(place, key):
         chosen = permalink.pick(
             st, "Space", names, "space", key=key, names=_labels(names, choices.space_label), help=explains
         )
@@ -50,7 +50,7 @@ def pick_source(place: DeltaGenerator, label: str, start: str, key: str, explain
     """
     names = choices.sources()
     index = names.index(start) if start in names else 0
-    with _row(place):
+    with _row(place, key):
         chosen = permalink.pick(
             st, label, names, "space", key=key, names=_labels(names, choices.source_label), index=index, help=explains
         )
@@ -64,8 +64,9 @@ def _labels(names: Sequence[str], label: Callable[[str], str]) -> Callable[[str]
     return lambda name: known.get(name) or label(name)
 
 
-def _row(place: DeltaGenerator) -> DeltaGenerator:
-    """One line for the list and the box beside it."""
+def _row(place: DeltaGenerator, key: str) -> DeltaGenerator:
+    """One line for the list and the box beside it, in which what was opened there is chosen."""
+    choose_opened(key)
     return place.container(horizontal=True, vertical_alignment="bottom", gap="xsmall")
 
 

@@ -84,4 +84,4 @@ def _listed(gap: Gap) -> list[ListedRow]:
 
 def _filled(name: str, text: str, progress: Progress) -> FilledMask:
     widgets.check_length(text)
-    return widgets.explorer().model(name).generation.fill(text, progress=progress)
+    return widgets.explorer().model(name, progress=progress).generation.fill(text, progress=progress)

@@ -76,7 +76,7 @@ def written(wanted: Written, joined: bool) -> WrittenText | None:
 def _write(wanted: Written, key: Hashable, progress: Progress) -> WrittenText:
     widgets.check_length(wanted.text)
     live = _begin(key)
-    generation = widgets.explorer().model(wanted.model).generation
+    generation = widgets.explorer().model(wanted.model, progress=progress).generation
     model = generation.on_torch()
     if model.reads_two:
         live.source = tuple(unit.name for unit in source_units(model, wanted.text))

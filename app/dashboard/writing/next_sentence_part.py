@@ -48,4 +48,4 @@ def next_sentence_part(name: str, model: LanguageModel) -> None:
 
 def _asked(name: str, first: str, second: str, progress: Progress) -> NextSentence:
     widgets.check_length(first + second)
-    return widgets.explorer().model(name).generation.next_sentence(first, second)
+    return widgets.explorer().model(name, progress=progress).generation.next_sentence(first, second)
