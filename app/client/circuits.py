@@ -41,7 +41,7 @@ class RemoteCircuits:
 
         With a `progress` it is a job of the service, which may be longer; what `progress` raises cancels it.
         """
-        from polysema.app.explorer.serialization import from_json
+        from polysema.app.explorer.json_reading import from_json
         from polysema.core.inside.patching import Patching
 
         query: dict[str, Any] = {"clean": texts[0], "corrupted": texts[1], "answer": answer, "against": against}

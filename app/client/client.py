@@ -19,9 +19,9 @@ from polysema.app.client.measures import RemoteMeasures
 from polysema.app.client.model import RemoteModel
 from polysema.app.client.space import RemoteSpace, first_words, opened
 from polysema.app.client.transport import Transport, part
+from polysema.app.explorer.json_reading import from_json
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
 from polysema.app.explorer.results.spaces import ModelCards, SpaceNames
-from polysema.app.explorer.serialization import from_json
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import list_of
 from polysema.core.progress import Progress, no_progress
@@ -36,7 +36,7 @@ class RemoteJobs:
     def __init__(self, transport: Transport):
         self._transport = transport
 
-    def start(self, kind: str, **request: Any) -> str:
+    def start(self, kind: str, **request: object) -> str:
         """Start long work; returns its id. See the kinds in the service's document."""
         return self._transport.start(kind, request)
 
@@ -48,7 +48,7 @@ class RemoteJobs:
         """A job's progress as it comes; the last one holds its state and result."""
         return self._transport.events(job)
 
-    def done(self, kind: str, progress: Progress | None = None, **request: Any) -> Any:
+    def done(self, kind: str, progress: Progress | None = None, **request: object) -> dict[str, Any]:
         """Start long work, wait for it, and return its result; raises the error that it ended with."""
         return self._transport.done(kind, progress, **request)
 

@@ -85,7 +85,7 @@ class RemoteCollection:
         columns: Mapping[str, Any] | None,
         space: str | None,
         origin: Origin | None,
-    ) -> Any:
+    ) -> dict[str, Any]:
         numbers = matrix(vectors)
         body = {
             "ids": list(ids),
@@ -129,7 +129,7 @@ class RemoteCollection:
             found["recall"],
         )
 
-    def embed(self, texts: Sequence[str], progress: Progress = no_progress, **how: Any) -> dict[str, Any]:
+    def embed(self, texts: Sequence[str], progress: Progress = no_progress, **how: object) -> dict[str, Any]:
         """Embed texts into it, as a job: see `EmbedIntoCollectionRequest` for `ids`, `columns`, `space`, `model`,
         `layer`, `unit`, `word`, `pooling`.
         """

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from polysema.app.client.transport import Transport
-from polysema.app.explorer.serialization import from_json
+from polysema.app.explorer.json_reading import from_json
 from polysema.core.errors import UserError
 from polysema.core.progress import Progress, no_progress
 
@@ -56,7 +56,7 @@ class RemoteGeneration:
 
         query = self._query(text, max_new_tokens, k, options) | {"cross_attention": cross_attention}
         for name, value in self._transport.stream("/v1/generate", query):
-            yield from_json(GeneratedText if name == "end" else GenerationStep, value)
+            yield from_json(GeneratedText, value) if name == "end" else from_json(GenerationStep, value)
 
     def branch(
         self,

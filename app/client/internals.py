@@ -11,9 +11,9 @@ from polysema.app.client.contexts import RemoteContexts, source_fields
 from polysema.app.client.space import RemoteSpace
 from polysema.app.client.transport import BASE64, Transport, part
 from polysema.app.explorer.inside_options import AttentionOptions
+from polysema.app.explorer.json_reading import from_json
 from polysema.app.explorer.results import BaselinesAnswer
 from polysema.app.explorer.results.concordance import Concordance
-from polysema.app.explorer.serialization import from_json
 from polysema.core.errors import list_of
 from polysema.core.progress import Progress, no_progress
 

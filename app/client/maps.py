@@ -11,10 +11,11 @@ import numpy as np
 from polysema.app.client.contexts import texts_fields
 from polysema.app.client.space import RemoteSpace
 from polysema.app.client.transport import BASE64, Transport, part, sent
+from polysema.app.explorer.json_reading import array_of, from_json
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
 from polysema.app.explorer.results import WordMap
 from polysema.app.explorer.results.columns import ColumnCharts, TypicalRows
-from polysema.app.explorer.serialization import array_of, from_json, to_json
+from polysema.app.explorer.serialization import to_json
 from polysema.core.errors import list_of
 from polysema.core.maps.distortion import Distortion
 from polysema.core.maps.neighbors import Neighbors

@@ -10,12 +10,12 @@ from polysema.app.client.maps import space_fields
 from polysema.app.client.space import RemoteSpace
 from polysema.app.client.transport import Transport
 from polysema.app.explorer.bias_measure import BiasOptions
+from polysema.app.explorer.json_reading import from_json
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
 from polysema.app.explorer.results import SenseReport
 from polysema.app.explorer.results.bias import BiasReport
 from polysema.app.explorer.results.measures import AnalogyReport, SimilarityReport
 from polysema.app.explorer.results.model_measures import ContextualityReport, LabelReport, ProbeReport
-from polysema.app.explorer.serialization import from_json
 from polysema.core.errors import list_of
 from polysema.core.measure.analogies import VOCABULARY, Category, Protocol
 from polysema.core.measure.annotations import Annotations

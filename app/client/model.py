@@ -5,7 +5,7 @@ is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from polysema.app.client.circuits import RemoteCircuits
 from polysema.app.client.generation import RemoteGeneration
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from polysema.core.inside.steering import Statement, Steer, SteeredToken
     from polysema.core.model.recipe import SentenceOptions
 
+T = TypeVar("T")
+
 
 class RemoteModel:
     """A model of the service. `senses` is the corpus of senses as it sees it, `internals` what stands behind the verbs
@@ -54,7 +56,7 @@ class RemoteModel:
     def __repr__(self) -> str:
         return f"RemoteModel({self.name})"
 
-    def _ask(self, kind: Any, path: str, accept: str = JSON, /, **query: Any) -> Any:
+    def _ask(self, kind: type[T], path: str, accept: str = JSON, /, **query: object) -> T:
         return self._transport.ask_for(kind, path, {"model": self.name, **query}, accept)
 
     def embed(

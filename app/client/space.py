@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from polysema.app.client.contexts import RemoteWords
 from polysema.app.client.lookup import lookup_fields
 from polysema.app.client.relations import RemoteRelations
 from polysema.app.client.transport import Transport, part, sent
+from polysema.app.explorer.json_reading import from_json
 from polysema.app.explorer.options import COLLECTION_LIMIT, listed_texts
 from polysema.app.explorer.results import (
     AnalogyAnswer,
@@ -24,7 +25,6 @@ from polysema.app.explorer.results import (
     TravelAnswer,
 )
 from polysema.app.explorer.results.spaces import SpaceInfo
-from polysema.app.explorer.serialization import from_json
 from polysema.core.errors import NotFoundError, UserError, list_of
 from polysema.core.space.expression import Term
 from polysema.core.space.space import Floats, Origin
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from polysema.app.explorer import AnalogyOptions, SearchOptions
     from polysema.core.space.lookup import Policy
+
+T = TypeVar("T")
 
 
 class RemoteLookup:
@@ -143,7 +145,7 @@ class RemoteSpace:
         first = {} if self.limit is None else {"limit": self.limit}
         return {"space": self.name, "transform": self.transform, "without": list(self.removed), **first}
 
-    def _ask(self, kind: Any, path: str, /, **query: Any) -> Any:
+    def _ask(self, kind: type[T], path: str, /, **query: object) -> T:
         return self._transport.ask_for(kind, path, {**self.request, **query})
 
     def view(self, transform: str = "raw", without: Sequence[str] = ()) -> RemoteSpace:
@@ -154,13 +156,21 @@ class RemoteSpace:
             raise UserError("a space is seen in one way over HTTP: give transform and removed directions together")
         return opened(RemoteSpace(self._transport, self.name, transform, without, self.limit))
 
+    @overload
+    def neighbors(
+        self, word: str | Term, k: int = 10, policy: Policy | None = None, search: SearchOptions | None = None
+    ) -> NeighborAnswer: ...
+    @overload
+    def neighbors(
+        self, word: list[str], k: int = 10, policy: Policy | None = None, search: SearchOptions | None = None
+    ) -> list[NeighborAnswer]: ...
     def neighbors(
         self,
         word: str | Term | list[str],
         k: int = 10,
         policy: Policy | None = None,
         search: SearchOptions | None = None,
-    ) -> Any:
+    ) -> NeighborAnswer | list[NeighborAnswer]:
         """See `WordSpace.neighbors`: an answer, or, of a list of words, an answer for each."""
         query: dict[str, Any] = {**lookup_fields(policy), **search_fields(search), "k": k}
         if isinstance(word, Term) and word.context is not None:

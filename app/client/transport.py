@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import numpy as np
 
 from polysema.app.explorer.embedding import TextVectors
-from polysema.app.explorer.serialization import from_json
+from polysema.app.explorer.json_reading import from_json
 from polysema.core import errors
 from polysema.core.errors import UnavailableError, UserError
 from polysema.core.progress import Progress, no_progress
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 T = TypeVar("T")
+Params: TypeAlias = "Mapping[str, str | int | list[str] | None] | None"  # of a query
 BASE64 = "application/vnd.polysema.base64+json"
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
@@ -62,17 +63,19 @@ class Transport:
         """Close the connections."""
         self._http.close()
 
-    def ask(self, method: str, path: str, body: object = None, params: object = None, accept: str = JSON) -> Any:
+    def ask(
+        self, method: str, path: str, body: object = None, params: Params = None, accept: str = JSON
+    ) -> dict[str, Any]:
         """The service's answer to one request, as plain values; raises its error."""
-        return self._answer(method, path, body, params, accept).json()
+        found: dict[str, Any] = self._answer(method, path, body, params, accept).json()
+        return found
 
     def ask_for(self, kind: type[T], path: str, body: Mapping[str, object], accept: str = JSON) -> T:
         """The service's answer to a question, as a value of that class; raises its error."""
-        found: T = from_json(kind, self.ask("POST", path, dict(body), accept=accept))
-        return found
+        return from_json(kind, self.ask("POST", path, dict(body), accept=accept))
 
     def ask_rows(
-        self, method: str, path: str, body: object = None, params: object = None, name: str = "vector"
+        self, method: str, path: str, body: object = None, params: Params = None, name: str = "vector"
     ) -> TextVectors:
         """The service's answer as rows with vectors, which come as an Arrow stream."""
         import pyarrow as pa
@@ -86,14 +89,13 @@ class Transport:
         rest = table.drop_columns([name]).replace_schema_metadata(None)
         return TextVectors(rest, vectors, Origin.from_json(more["origin"]), tuple(more.get("split", ())), more=more)
 
-    def start(self, kind: str, request: Mapping[str, Any]) -> str:
+    def start(self, kind: str, request: Mapping[str, object]) -> str:
         """Start long work; returns its id."""
         return str(self.ask("POST", "/v1/jobs", {"kind": kind, **request})["id"])
 
     def cancel(self, job: str) -> dict[str, Any]:
         """Cancel a job."""
-        found: dict[str, Any] = self.ask("DELETE", f"/v1/jobs/{part(job)}")
-        return found
+        return self.ask("DELETE", f"/v1/jobs/{part(job)}")
 
     def events(self, job: str) -> Iterator[dict[str, Any]]:
         """A job's progress as it comes; the last one holds its state and result."""
@@ -126,7 +128,7 @@ class Transport:
         except self._errors as error:
             raise self._unavailable(error) from None
 
-    def finish(self, job: str, progress: Progress = no_progress) -> Any:
+    def finish(self, job: str, progress: Progress = no_progress) -> dict[str, Any]:
         """Wait for a job and return its result, or raise its error. What `progress` raises cancels it."""
         last: dict[str, Any] = {}
         try:
@@ -142,13 +144,14 @@ class Transport:
             raise _raised(last["error"])
         if last.get("state") != "done":
             raise errors.ConflictError(f"the job {job} is {last.get('state', 'lost')}")
-        return last["result"]
+        result: dict[str, Any] = last["result"]
+        return result
 
-    def done(self, kind: str, progress: Progress | None = None, **request: Any) -> Any:
+    def done(self, kind: str, progress: Progress | None = None, **request: object) -> dict[str, Any]:
         """Start long work, wait for it, and return its result; raises the error that it ended with."""
         return self.finish(self.start(kind, request), progress or no_progress)
 
-    def _answer(self, method: str, path: str, body: object, params: Any, accept: str) -> httpx.Response:
+    def _answer(self, method: str, path: str, body: object, params: Params, accept: str) -> httpx.Response:
         content = None if body is None else json.dumps(body).encode()
         headers = {"Accept": accept} | ({"Content-Type": JSON} if content is not None else {})
         for attempt in range(self._tries + 1):

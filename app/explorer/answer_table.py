@@ -88,10 +88,9 @@ class AnswerTable(Sequence[RowT], Generic[RowT]):
         Returns:
             A value for each field.
         """
-        from polysema.app.explorer.serialization import to_json
+        from polysema.app.explorer.serialization import json_object
 
-        found: dict[str, object] = to_json(self)
-        return found
+        return {**json_object(self)}
 
     def to_pandas(self) -> pd.DataFrame:
         """The rows as a data frame.

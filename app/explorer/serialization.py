@@ -1,20 +1,18 @@
-"""Answers as JSON and back, to the last digit: the one function of the command line, the service and its client.
+"""Answers as JSON, to the last digit: the one function of the command line, the service and its client.
 
 A dataclass is an object of its fields, in their order. Where a field stands otherwise in JSON its metadata say how, see
-`json_form`. What goes over HTTP comes back as the same value.
+`json_form`. What goes over HTTP comes back as the same value, see `json_reading`.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import math
-import types
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, ParamSpec, TypeAlias, cast, get_type_hints
 
 import numpy as np
 
@@ -23,8 +21,10 @@ from polysema.core.space.space import Origin
 METADATA_KEY = "json"
 PLAIN_TYPES = frozenset((str, int, bool, type(None)))
 SCORE_NAMES = ("cosine", "score")
-ArrayForm = Callable[[np.ndarray[Any, Any]], Any]
-JSON_TYPES: tuple[Any, ...] = (bool, int, float, str, dict, list, tuple)  # and their subclasses
+ArrayForm = Callable[[np.ndarray[Any, Any]], object]
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+P = ParamSpec("P")
+JSON_TYPES: tuple[type, ...] = (bool, int, float, str, dict, list, tuple)  # and their subclasses
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class TreeForm:
     most: int | None = None
     n_parts: int = 0
 
-    def long_list(self, items: Sequence[Any], score: str) -> LongList:
+    def long_list(self, items: Sequence[object], score: str) -> LongList:
         """A list of which the items are made later."""
         self.n_parts += 1
         return LongList(items, self, score)
@@ -70,7 +70,7 @@ class TreeForm:
 class LongList:
     """A list of which a block of items at a time becomes JSON types: all of them would take many times the memory."""
 
-    items: Sequence[Any]
+    items: Sequence[object]
     tree: TreeForm
     score: str
     ranked: bool = False
@@ -80,18 +80,25 @@ class LongList:
         step = self.tree.most or len(self.items)
         for start in range(0, len(self.items), step):
             before = self.tree.n_parts
-            found = [_encoded(item, self.tree, self.score) for item in self.items[start : start + step]]
+            found: list[Any] = [_encoded(item, self.tree, self.score) for item in self.items[start : start + step]]
             yield _ranked(found, start) if self.ranked else found, self.tree.n_parts > before
 
 
-def json_form(**form: Any) -> dict[str, JsonForm]:
-    """The metadata of a dataclass's field, see `JsonForm`.
+def in_metadata(make: Callable[P, JsonForm]) -> Callable[P, dict[str, JsonForm]]:
+    """The same forms, as the metadata of a dataclass's field.
 
     Example:
         >>> from dataclasses import field
         >>> limit: float = field(metadata=json_form(name="cosine"))
     """
-    return {METADATA_KEY: JsonForm(**form)}
+
+    def metadata(*args: P.args, **kwargs: P.kwargs) -> dict[str, JsonForm]:
+        return {METADATA_KEY: make(*args, **kwargs)}
+
+    return metadata
+
+
+json_form = in_metadata(JsonForm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ class FieldPlan:
     attribute: str
     name: str
     form: JsonForm
-    default: Any
+    default: object
 
 
 @lru_cache(maxsize=512)
@@ -124,7 +131,7 @@ def properties_of(kind: type) -> tuple[str, ...]:
     return found
 
 
-def to_json(value: Any, packed: bool = False, without: Collection[str] = ()) -> Any:
+def to_json(value: object, packed: bool = False, without: Collection[str] = ()) -> JsonValue:
     """A value as JSON types: NaN and Inf are null, what JSON has no word for (moments, bytes) a text.
 
     Args:
@@ -136,31 +143,39 @@ def to_json(value: Any, packed: bool = False, without: Collection[str] = ()) -> 
     Returns:
         Dictionaries, lists, texts, numbers, booleans and None, as `json.dumps` takes them.
     """
-    return json_tree(value, TreeForm(packed_array if packed else _lists), without)
+    return cast("JsonValue", json_tree(value, TreeForm(packed_array if packed else _lists), without))
 
 
-def json_tree(value: Any, tree: TreeForm, without: Collection[str] = ()) -> Any:
+def json_object(value: object, without: Collection[str] = ()) -> dict[str, JsonValue]:
+    """As `to_json`, of an answer or a dictionary."""
+    found = to_json(value, without=without)
+    if not isinstance(found, dict):
+        raise TypeError(f"{type(value).__name__} is no object in JSON")
+    return found
+
+
+def json_tree(value: object, tree: TreeForm, without: Collection[str] = ()) -> object:
     """As `to_json`, with arrays as the form gives them, which may be as they are, and long lists in blocks."""
     if without:
         return _object(value, tree, "cosine", without)
     return _encoded(value, tree, "cosine")
 
 
-def _encoded(value: Any, tree: TreeForm, score: str) -> Any:
+def _encoded(value: object, tree: TreeForm, score: str) -> object:
     kind = type(value)
     if kind in PLAIN_TYPES:
         return value
-    if kind is float:
+    if type(value) is float:
         return value if math.isfinite(value) else None
-    if kind is tuple or kind is list:
+    if type(value) is tuple or type(value) is list:
         if tree.most is not None and len(value) > tree.most:
             return tree.long_list(value, score)
         return [_encoded(item, tree, score) for item in value]
-    if kind is dict:
+    if type(value) is dict:
         return {
             str(key): item if type(item) in PLAIN_TYPES else _encoded(item, tree, score) for key, item in value.items()
         }
-    if kind is Origin:
+    if type(value) is Origin:
         card = _card(value)
         return {**card, "versions": dict(card["versions"]), "notes": list(card["notes"])}
     if is_dataclass(kind):
@@ -168,7 +183,7 @@ def _encoded(value: Any, tree: TreeForm, score: str) -> Any:
     return _encoded_rarely(value, tree, score)
 
 
-def _encoded_rarely(value: Any, tree: TreeForm, score: str) -> Any:
+def _encoded_rarely(value: object, tree: TreeForm, score: str) -> object:
     if isinstance(value, np.ndarray):
         return tree.arrays(value)
     if isinstance(value, np.generic):
@@ -185,10 +200,10 @@ def _encoded_rarely(value: Any, tree: TreeForm, score: str) -> Any:
     return str(value)
 
 
-def _object(value: Any, tree: TreeForm, score: str, without: Collection[str] = ()) -> dict[str, Any]:
+def _object(value: object, tree: TreeForm, score: str, without: Collection[str] = ()) -> dict[str, object]:
     kind: type = type(value)
     score = getattr(value, "score_name", score)
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for plan in plan_of(kind):
         if without and plan.attribute in without:
             continue
@@ -204,19 +219,23 @@ def _object(value: Any, tree: TreeForm, score: str, without: Collection[str] = (
     return found
 
 
-def _formed(item: Any, form: JsonForm, tree: TreeForm, score: str) -> Any:
+def _formed(item: object, form: JsonForm, tree: TreeForm, score: str) -> object:
     if form.keyed is not None:
         key, of = form.keyed
+        assert isinstance(item, Iterable)
         return {getattr(one, key): _encoded(getattr(one, of), tree, getattr(one, "score_name", score)) for one in item}
     if form.flat and tree.arrays is packed_array:
         return base64.b64encode(np.ascontiguousarray(item, "<f4").tobytes()).decode()
     found = _encoded(item, tree, score)
     if not form.ranked:
         return found
-    return replace(found, ranked=True) if isinstance(found, LongList) else _ranked(found, 0)
+    if isinstance(found, LongList):
+        return replace(found, ranked=True)
+    assert isinstance(found, list)
+    return _ranked(found, 0)
 
 
-def _ranked(rows: list[dict[str, Any]], before: int) -> list[dict[str, Any]]:
+def _ranked(rows: Iterable[dict[str, Any]], before: int) -> list[dict[str, Any]]:
     return [{"rank": rank, **row} for rank, row in enumerate(rows, before + 1)]
 
 
@@ -225,7 +244,7 @@ def _card(origin: Origin) -> dict[str, Any]:
     return origin.to_json()
 
 
-def _lists(array: np.ndarray[Any, Any]) -> Any:
+def _lists(array: np.ndarray[Any, Any]) -> object:
     found = array.tolist()
     return to_json(found) if array.dtype.kind == "f" and not np.isfinite(array).all() else found
 
@@ -235,63 +254,6 @@ def packed_array(array: np.ndarray[Any, Any]) -> dict[str, Any]:
     kind = {"f": "<f4", "b": "|b1"}.get(array.dtype.kind, "<i8")
     data = np.ascontiguousarray(array, kind).tobytes()
     return {"shape": list(array.shape), "base64": base64.b64encode(data).decode()}
-
-
-def from_json(kind: Any, given: Any) -> Any:
-    """The inverse of `to_json` for a value whose type is `kind`; what is missing takes its default.
-
-    Raises:
-        ValueError, TypeError or KeyError: for what is no such value.
-    """
-    if kind is Origin:
-        return Origin.from_json(given)
-    if isinstance(kind, type) and (is_dataclass(kind) or hasattr(kind, "_fields")):
-        return _from_object(kind, given)
-    origin, args = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        inner = next(one for one in args if one is not type(None))
-        return None if given is None else from_json(inner, given)
-    if origin is np.ndarray:
-        return array_of(get_args(args[1])[0], given)
-    if origin is tuple:
-        if args[1:] == (Ellipsis,):
-            return tuple(from_json(args[0], one) for one in given)
-        return tuple(from_json(of, one) for of, one in zip(args, given, strict=True))
-    if origin is dict:
-        return {from_json(args[0], key): from_json(args[1], item) for key, item in given.items()}
-    if kind is float:
-        return math.nan if given is None else float(given)
-    return kind(given) if kind in (int, str) or (isinstance(kind, type) and issubclass(kind, Enum)) else given
-
-
-def _from_object(kind: type, given: dict[str, Any]) -> Any:
-    hints, found = hints_of(kind), {}
-    for plan in plan_of(kind):
-        hint, form = hints[plan.attribute], plan.form
-        names = SCORE_NAMES if form.score else (plan.name,)
-        name = next((one for one in names if one in given), None)
-        if name is None:
-            continue
-        if form.keyed is not None:
-            (row, *_), (key, of) = get_args(hint), form.keyed
-            rows = ({key: one, of: value} for one, value in given[name].items())
-            found[plan.attribute] = tuple(from_json(row, one) for one in rows)
-        else:
-            found[plan.attribute] = from_json(hint, given[name])
-    return kind(**found)
-
-
-def array_of(kind: Any, given: Any) -> np.ndarray[Any, Any]:
-    """An array of numbers of a kind, from lists or from the base64 that `to_json` makes."""
-    dtype: np.dtype[Any] = np.dtype(kind)
-    if not isinstance(given, dict):
-        return np.array(given, dtype)  # null is NaN
-    stored = {"f": "<f4", "b": "|b1"}.get(dtype.kind, "<i8")
-    try:
-        data = base64.b64decode(given["base64"], validate=True)
-    except binascii.Error:
-        raise ValueError("an array's numbers are no base64") from None
-    return np.frombuffer(data, stored).astype(dtype).reshape(given["shape"])
 
 
 @lru_cache(maxsize=512)

@@ -16,7 +16,7 @@ import pydantic_core
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
-from polysema.app.explorer.serialization import LongList, TreeForm, json_tree, packed_array, to_json
+from polysema.app.explorer.serialization import LongList, TreeForm, json_object, json_tree, packed_array, to_json
 from polysema.app.service.errors import RefusedError
 from polysema.core.errors import UserError
 
@@ -95,7 +95,7 @@ def rows_answer(form: str, found: TextVectors) -> Response:
     """Rows with their vectors, in the requested form."""
     if form != ARROW:
         return answer(found.answer(), kind=form)
-    more = to_json({"origin": found.origin, "split": found.split})
+    more = json_object({"origin": found.origin, "split": found.split})
     return arrow(found.table.append_column("vector", lists(np.asarray(found.vectors, np.float32))), more)
 
 

@@ -16,7 +16,7 @@ from polysema.app.explorer.lazy_rows import TableRows
 from polysema.app.explorer.results.jobs import CompactAnswer, CorpusAnswer, EmbeddedAnswer, VerifyAnswer
 from polysema.app.explorer.results.map_answers import MapAnswer, MapSummary, MatchedAnswer, MatchedSummary
 from polysema.app.explorer.results.maps import MatchedMaps, SpaceMap, WordMap
-from polysema.app.explorer.serialization import to_json
+from polysema.app.explorer.serialization import json_object
 from polysema.app.service import encoding as form
 from polysema.app.service.circuit_jobs import patch_work
 from polysema.app.service.collection_rows import columns_of_texts
@@ -77,7 +77,7 @@ def map_answer(wanted: str, found: SpaceMap) -> Response:
     table = _with_columns({"key": found.space.keys.array, "kept": kept}, found.space, ("position",))
     if wanted != form.ARROW:
         return form.answer(MapAnswer.of(found, TableRows(table)), kind=wanted)
-    more = to_json(MapAnswer.of(found, []), without=("rows", "positions", "dim"))
+    more = json_object(MapAnswer.of(found, []), without=("rows", "positions", "dim"))
     return form.arrow(table.append_column("position", form.lists(np.asarray(found.map.positions, np.float32))), more)
 
 
@@ -142,7 +142,7 @@ def matched_answer(wanted: str, found: MatchedMaps) -> Response:
                 f"distance_{number}": form.lists(side.neighbors.distances),
                 f"kept_{number}": pa.array(side.kept, from_pandas=True),  # NaN, where nothing was measured, is null
             }
-        return form.arrow(_with_columns(own, found.a.space), to_json(MatchedSummary.of(found)))
+        return form.arrow(_with_columns(own, found.a.space), json_object(MatchedSummary.of(found)))
     rows = TableRows(_with_columns(own, found.a.space))
     return form.answer(MatchedAnswer.of(found, rows), kind=wanted)
 

@@ -17,8 +17,9 @@ from polysema.app.explorer import AnalogyOptions, Explorer, OccurrenceOptions, S
 from polysema.app.explorer.bias_measure import BiasOptions
 from polysema.app.explorer.context_cloud import SpaceTexts
 from polysema.app.explorer.inside_options import AttentionOptions
+from polysema.app.explorer.json_reading import from_json
 from polysema.app.explorer.results.words import VECTOR_FIELDS
-from polysema.app.explorer.serialization import from_json, to_json
+from polysema.app.explorer.serialization import to_json
 from polysema.app.service.app import create_app
 from polysema.core.corpus import open_corpus
 from polysema.core.inside.ablation import Ablation

@@ -11,7 +11,8 @@ import schemathesis
 from pydantic import BaseModel
 
 from polysema.app.explorer import Explorer
-from polysema.app.explorer.serialization import from_json, to_json
+from polysema.app.explorer.json_reading import from_json
+from polysema.app.explorer.serialization import to_json
 from polysema.app.service.app import create_app
 from polysema.app.service.schemas.fields import RequestModel
 from polysema.app.service.schemas.response_model import EXAMPLES, model_of

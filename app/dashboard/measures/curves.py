@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 
 import altair as alt
 import pandas as pd
@@ -12,7 +13,7 @@ from polysema.app.dashboard.measures.kinds import Measurement, Report
 from polysema.app.dashboard.share_menu import FileOffer, offer
 from polysema.app.explorer.results.bias import BiasReport
 from polysema.app.explorer.results.model_measures import LabelReport, ProbeReport
-from polysema.app.explorer.serialization import to_json
+from polysema.app.explorer.serialization import json_object, to_json
 
 SERIES = "curve"
 MOST_FREQUENT = "most frequent answer"
@@ -30,11 +31,11 @@ def curves(found: Report, measurement: Measurement) -> None:
     table = curve_table(found, measurement.curves[shown])
     downloads.chart(curve_chart(table, shown), f"{shown} at each layer of {', '.join(dict.fromkeys(table[SERIES]))}")
     widgets.remark(widgets.plain(found.protocol))
-    rows = [_rounded(row) for row in to_json(found)["rows"]]
+    rows = [_rounded(json_object(row)) for row in found.rows]
     with st.expander("Numbers"):
         st.dataframe(rows, hide_index=True, width="stretch")
     kind = str(measurement.key[0])
-    downloads.numbers(lambda: to_json(found)["rows"], kind)
+    downloads.numbers(lambda: [json_object(row) for row in found.rows], kind)
     offer(
         FileOffer(
             "Report (JSON)",
@@ -93,5 +94,5 @@ def curve_chart(table: pd.DataFrame, shown: str) -> alt.LayerChart:
     return found
 
 
-def _rounded(row: dict[str, object]) -> dict[str, object]:
+def _rounded(row: Mapping[str, object]) -> dict[str, object]:
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
