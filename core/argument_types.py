@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from inspect import Parameter, getattr_static, isfunction, signature
+from sys import maxsize
 from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
@@ -158,20 +159,44 @@ def _check_elements(name: str, values: Sequence[object], wanted: ArgumentType) -
     )
 
 
+def keyword_annotations(function: Callable[..., object]) -> dict[str, object]:
+    """The names and annotations of the keywords that a function takes by a dictionary of types.
+
+    Args:
+        function: One with `**more: Unpack[Keywords]`, its annotation a string; of another there are none.
+
+    Returns:
+        The annotation of each keyword.
+    """
+    *_, last = (None, *signature(function).parameters.values())
+    if last is None or last.kind is not Parameter.VAR_KEYWORD or not str(last.annotation).startswith("Unpack["):
+        return {}
+    found = getattr(function, "__globals__", {})[str(last.annotation).removeprefix("Unpack[").removesuffix("]")]
+    return {name: getattr(one, "__forward_arg__", one) for name, one in found.__annotations__.items()}
+
+
 def checked_function(function: Callable[P, R]) -> Callable[P, R]:
     """The function, which names an argument of a wrong type before it runs."""
-    parameters = signature(function).parameters
-    named = {
-        name: kind
+    parameters, keywords = signature(function).parameters, keyword_annotations(function)
+    annotations = keywords | {
+        name: one.annotation
         for name, one in parameters.items()
         if one.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD) and one.annotation is not Parameter.empty
+    }
+    named = {
+        name: kind
+        for name, annotation in annotations.items()
         if name not in OWN_CHECKS
-        if (kind := parse_annotation(one.annotation)) is not None
+        if (kind := parse_annotation(annotation)) is not None
     }
     places = [(place, name) for place, name in enumerate(parameters) if name in named]
+    places += [(maxsize, name) for name in keywords if name in named]
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        unknown = keywords and kwargs.keys() - parameters.keys() - keywords.keys()
+        if unknown:
+            raise TypeError(f"{function.__name__}() got an unexpected keyword argument {min(unknown)!r}")
         for place, name in places:
             if place < len(args):
                 check_argument(name, args[place], named[name])

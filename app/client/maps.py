@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
 from polysema.app.explorer.results import WordMap
 from polysema.app.explorer.results.columns import ColumnCharts, TypicalRows
 from polysema.app.explorer.serialization import to_json
+from polysema.core.argument_types import checked_function
 from polysema.core.errors import list_of
 from polysema.core.maps.distortion import Distortion
 from polysema.core.maps.neighbors import Neighbors
@@ -134,6 +135,13 @@ class RemoteMatched:
         return tuple(from_json(Shift, one) for one in found[which])
 
 
+class RemoteMatchedArguments(TypedDict, total=False):
+    """What `matched` takes by name alone."""
+
+    through: Sequence[str | RemoteSpace]
+    progress: Progress
+
+
 class RemoteMaps:
     """Lays spaces and occurrences out in the service: each map is a job, whose progress is told and which can be
     cancelled.
@@ -212,6 +220,7 @@ class RemoteMaps:
         )
         return found
 
+    @checked_function
     def matched(
         self,
         a: str | RemoteSpace,
@@ -220,14 +229,14 @@ class RemoteMaps:
         k: int = 10,
         method: str = "umap",
         options: MapOptions | None = None,
-        through: Sequence[str | RemoteSpace] = (),
-        progress: Progress = no_progress,
+        **more: Unpack[RemoteMatchedArguments],
     ) -> RemoteMatched:
         """See `MapExplorer.matched`."""
-        one, two, *between = [space if isinstance(space, str) else space.request for space in (a, b, *through)]
+        spaces = (a, b, *more.get("through", ()))
+        one, two, *between = [space if isinstance(space, str) else space.request for space in spaces]
         how = {"method": method, "options": to_json(options or MapOptions())}
         job = self._transport.start("matched", {"a": one, "b": two, "through": between, "n": n, "k": k, **how})
-        self._transport.finish(job, progress)
+        self._transport.finish(job, more.get("progress", no_progress))
         return RemoteMatched.of(
             self._transport, job, self._transport.ask("GET", f"/v1/jobs/{part(job)}/result", accept=BASE64)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from polysema.app.explorer.cache import SingleFlightCache
 from polysema.app.explorer.column_charts import column_charts
 from polysema.app.explorer.context_cloud import SpaceTexts, corpus_places
 from polysema.app.explorer.map_neighbors import PointNeighbors, around_point
-from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, check_texts
+from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, MatchedArguments, check_texts
 from polysema.app.explorer.results import MatchedMaps, SpaceMap, WordMap
 from polysema.app.explorer.results.columns import ColumnCharts, TypicalRows
 from polysema.app.explorer.space_maps import MapQuestion, check_target, matched_maps, new_neighbors, project_space
@@ -111,8 +111,7 @@ class MapExplorer:
         k: int = 10,
         method: str = "umap",
         options: MapOptions | None = None,
-        through: Sequence[str | Space | WordSpace] = (),
-        progress: Progress = no_progress,
+        **more: Unpack[MatchedArguments],
     ) -> MatchedMaps:
         """Two spaces, models or layers side by side: their common rows on one plane, and what changed around each.
 
@@ -125,8 +124,7 @@ class MapExplorer:
             k: How many neighbors of each are compared.
             method: As for `map`; aligned-umap lays the spaces out together.
             options: As for `map`, without a target, in 2 or 3 dimensions.
-            through: Spaces between the two, such as the layers from a to b.
-            progress: Told of each stage; what it raises ends the work.
+            **more: `through`, spaces between the two, such as the layers from a to b, and `progress`, as for `map`.
 
         Returns:
             The positions of the rows in each space, and for each row the share of neighbors that it kept.
@@ -134,7 +132,7 @@ class MapExplorer:
         Raises:
             IncompatibleError: The spaces share no row.
         """
-        query = (a, *through, b)
+        query, progress = (a, *more.get("through", ()), b), more.get("progress", no_progress)
         spaces = [self._explorer.space(space, progress) for space in query]
         names = [each if isinstance(each, str) else each.origin.card() for each in query]
         question = MapQuestion(n, k, method, options or MapOptions())

@@ -3,12 +3,18 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypedDict
 
 from polysema.core.errors import UserError, check_list
+from polysema.core.progress import Progress
 from polysema.core.space.analogy import (
     EPSILON,
 )
 from polysema.core.space.lookup import Policy
+
+if TYPE_CHECKING:
+    from polysema.app.explorer.word_space import WordSpace
+    from polysema.core.space.space import Space
 
 DEFAULT_SPACE = "glove-6b-50d"
 DEFAULT_MODEL = "minilm-l6"
@@ -19,6 +25,13 @@ OCCURRENCE_FORM = re.compile(r'\sin\s*"')
 MAX_TEXT = 20_000
 BASELINE_TEXTS = 200
 MAP_LAYERS = 13  # a model with more layers keeps this many of the corpus, evenly spaced
+
+
+class MatchedArguments(TypedDict, total=False):
+    """What `MapExplorer.matched` takes by name alone: spaces between the two, and what is told of each stage."""
+
+    through: "Sequence[str | Space | WordSpace]"
+    progress: Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,8 @@ def _matched(request: of.MatchedMapsRequest, state: ServiceState) -> Work:
             one if isinstance(one, str) and not state.names.check_space(one) else space
             for one, space in zip(given, spaces, strict=True)
         ]
-        found = state.explorer.maps.matched(a, b, request.n, request.k, method, options, through, progress)
+        maps = state.explorer.maps
+        found = maps.matched(a, b, request.n, request.k, method, options, through=through, progress=progress)
         sides = [
             replace(made, name=one) if isinstance(one, str) else made
             for one, made in zip(given, found.sides, strict=True)
@@ -201,7 +202,6 @@ def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
         raise UserError(
             f"every text needs an id of its own; got {len(set(names)):,} ids for {len(request.texts):,} texts"
         )
-
     beside = columns_of_texts(request.columns, len(request.texts))
 
     def work(progress: Progress) -> EmbeddedAnswer:

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 import pytest
@@ -53,3 +54,23 @@ def test_annotations_that_say_little_are_not_checked() -> None:
     assert checked_function(lambda vectors: vectors)(3) == 3
     kind = parse_annotation("Sequence[tuple[str, str]] | None")
     assert (kind.names, kind.described) == (("Sequence", "None"), "a list of tuple[str, str] or None")  # type: ignore[union-attr]
+
+
+class Keywords(TypedDict, total=False):
+    texts: "Sequence[str]"
+    n: int
+
+
+@checked_function
+def count(word: str, **more: "Unpack[Keywords]") -> int:
+    return len(more.get("texts", ())) + more.get("n", 0)
+
+
+def test_keywords_of_a_dictionary_of_types_are_checked_as_any_other() -> None:
+    assert (count("a"), count("a", texts=["b"], n=3), count(word="a", n=1)) == (0, 4, 1)
+    with pytest.raises(TypeError, match=r"texts are a list; got the one string 'one'"):
+        count("a", texts="one")
+    with pytest.raises(TypeError, match="n must be a whole number; got '3'"):
+        count("a", n="3")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"count\(\) got an unexpected keyword argument 'nope'"):
+        count("a", nope=1)  # type: ignore[call-arg]

@@ -59,7 +59,7 @@ def model_of(kind: type) -> type[BaseModel]:
     return create_model(kind.__name__, __config__=config, __doc__=kind.__doc__, **found)
 
 
-def _entries(kind: type, plan: FieldPlan, hint: Any) -> dict[str, Any]:
+def _entries(kind: type, plan: FieldPlan, hint: object) -> dict[str, Any]:
     """The names and annotations by which a field stands."""
     form = plan.form
     if kind is Origin and plan.attribute == "versions":
@@ -67,10 +67,10 @@ def _entries(kind: type, plan: FieldPlan, hint: Any) -> dict[str, Any]:
     if form.score:
         return dict.fromkeys(("cosine", "score"), (float | None, None))
     annotation = _formed(hint, form, plan.default)
-    return {plan.name: (annotation | None, None) if form.omitted or form.optional else (annotation, ...)}
+    return {plan.name: (or_(annotation, None), None) if form.omitted or form.optional else (annotation, ...)}
 
 
-def _formed(hint: Any, form: JsonForm, default: Any) -> Any:
+def _formed(hint: object, form: JsonForm, default: object) -> object:
     if form.flat:
         return list[list[float]] | str
     if form.keyed is not None:
@@ -87,7 +87,7 @@ def _ranked(kind: type) -> type[BaseModel]:
     return create_model(f"Ranked{kind.__name__}", __base__=model_of(kind), rank=(int, ...))
 
 
-def annotation_of(hint: Any, null: bool = False) -> Any:
+def annotation_of(hint: object, null: bool = False) -> object:
     """The type of a value of that type in JSON; with `null` its numbers may be missing."""
     if isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields")):
         return model_of(hint)
@@ -107,17 +107,18 @@ def annotation_of(hint: Any, null: bool = False) -> Any:
     return float | None if hint is float and null else hint
 
 
-def json(model: Any, status: int = 200, what: str = "") -> Responses:
+def json(model: object, status: int = 200, what: str = "") -> Responses:
     """For a route's `responses`: its answer."""
     return {status: {"model": model, "description": what or " ".join((model.__doc__ or "").split())}}
 
 
-def forms(model: Any, arrow: bool = True, what: str = "") -> Responses:
+def forms(model: type[BaseModel] | types.UnionType, arrow: bool = True, what: str = "") -> Responses:
     """For a route's `responses`: its answer as JSON, base64 or an Arrow stream, as `Accept` asks. `model` may be of a
     union.
     """
     found = json(model, what=what)
-    schema = TypeAdapter(model).json_schema(ref_template="#/components/schemas/{model}")
+    kind: Any = model  # a union made at run time, which no type checker takes for one
+    schema = TypeAdapter(kind).json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
     content: dict[str, Any] = {BASE64: {"schema": schema}}
     if arrow:
