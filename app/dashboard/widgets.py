@@ -243,7 +243,7 @@ def sidebar_notes() -> None:
     missing = [row.name for row in catalog() if row.package and folder_of(row) is None]  # those that come with set-up
     st.caption("Your texts stay on this machine: nothing is sent anywhere.")
     for name in missing:
-        st.caption(f"{name} is not here yet: `polysema models pull {name}`")
+        st.caption(f"{name} is not here yet; bring it with: polysema models pull {name}")
 
 
 def tell_split(numbers: Sequence[int], window: str) -> None:

@@ -22,6 +22,8 @@ PAGES = {
     "/lessons?lesson=blocks&step=reveal": "text=Details",
     "/inside": ".polysema-heads[data-ready='1']",
     "/writing?wm=marian-en-fr&wh=beam+search": "text=The beams",
+    "/writing?do=Fill+a+gap": "text=Static neighbors of bank",
+    "/writing?do=Score+a+text": "text=Bits a token",
     "/families": "text=What the cross-attention carries",
     "/measures": "[data-testid=stVegaLiteChart]",
     "/inside?see=Lens&lm=g2p-t5": "text=At layer 2, token N",

@@ -65,6 +65,13 @@ def test_they_come_with_the_package_and_are_small(name: str) -> None:
         assert hashlib.sha256((folder / Path(member.path).name).read_bytes()).hexdigest() == member.sha256
 
 
+def test_its_parameters_are_those_of_the_card(translator: LanguageModel) -> None:
+    counted = {name: one.numel() for name, one in translator.whole.named_parameters()}
+    card = (ROOT / "core" / "data" / "marian-en-fr" / "README.md").read_text()
+    trained = sum(number for name, number in counted.items() if "embed_positions" not in name)
+    assert f"{trained:,} weights ({sum(counted.values()):,} parameters with the sines" in card
+
+
 def test_the_two_banks_have_two_words(translator: LanguageModel) -> None:
     river, money = translator.generate(["The bank of the river is muddy.", "The bank lends money."])
     assert "rive" in river

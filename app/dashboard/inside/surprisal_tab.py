@@ -169,7 +169,7 @@ def _token(token: ScoredToken) -> str:
     """A token as a colored span; user text is escaped."""
     if not np.isfinite(token.surprisal):
         return f'<span title="nothing stands before it" style="padding:3px 2px">{escape(token.name)}</span>'
-    share = min(1.0, token.surprisal / MOST_BITS) * 0.7
+    share = min(1.0, token.surprisal / MOST_BITS) * 0.6  # stronger, and the text can't be read in the dark
     title = (
         f"{token.surprisal:.2f} bits, rank {token.rank}; expected {shown(token.best)} ({token.best_probability:.0%})"
     )

@@ -12,7 +12,7 @@ FIRST, SECOND = "She went to the bank.", "There she put her money into an accoun
 NO_HEAD = (
     "No next-sentence head: {name} was not trained to say whether one sentence follows another, BERT’s second task. "
     "What ships with polysema has none, since the openly licensed sentences that it was trained on don’t follow one "
-    "another; a folder with both heads (BertForPreTraining, such as `bert-base` of the catalog) is used here."
+    "another; a folder with both heads (BertForPreTraining, such as bert-base of the catalog) is used here."
 )
 
 
