@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
@@ -13,6 +14,9 @@ from polysema.app.dashboard.components import assets
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+STYLE_SHEETS = (("polysema.app.dashboard", "widgets.css"), ("polysema.app.dashboard.lessons", "chips.css"))
+"""Packages and files of the few rules of our own; colors follow the text, so that they hold in both themes."""
 
 MISSING_PAGE = "missing"
 """The parameter that names the address at which there is no page."""
@@ -69,12 +73,17 @@ def current_query(query: str) -> str:
 
 
 def index_page() -> str:
-    """Streamlit's page with our scripts of the history and of pasting in its head."""
+    """Streamlit's page with our scripts of the history and of pasting in its head, and our style sheets at its end.
+
+    A style sheet that a run sends may come after the page was shown, or, where that run is cut short, not at all.
+    """
     import streamlit
 
     path = Path(streamlit.__file__).parent / "static" / "index.html"
     script = "".join(assets.asset(f"steps/{name}") for name in ("steps.js", "paste.js"))
-    return path.read_text(encoding="utf-8").replace("<head>", f"<head>\n<script>{script}</script>", 1)
+    styles = "".join(assets.asset(name, files(package)) for package, name in STYLE_SHEETS)
+    page = path.read_text(encoding="utf-8").replace("<head>", f"<head>\n<script>{script}</script>", 1)
+    return page.replace("</body>", f"<style>\n{styles}</style>\n</body>", 1)  # behind those of Streamlit
 
 
 def script_hashes(page: str) -> str:

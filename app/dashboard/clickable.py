@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from polysema.app.dashboard.permalink import plain
 from polysema.app.explorer.results import Neighbor, OccurrenceHit
@@ -55,7 +56,14 @@ def clickable_list(
         for place, row in enumerate(rows)
         if row.score is not None
     )
-    st.html(f"<style>{bars}</style>")
+    rules(bars)
+
+
+def rules(css: str, place: DeltaGenerator | None = None) -> None:
+    """A few rules for what stands beside them. Streamlit may show rules that come without an element too late or never;
+    the element takes no room.
+    """
+    (place or st).html(f'<i class="ps-rules"></i><style>{css}</style>')
 
 
 def neighbor_rows(found: Sequence[Neighbor]) -> list[ListedRow]:

@@ -25,7 +25,6 @@ st.set_page_config(
     initial_sidebar_state="collapsed" if page.url_path in WIDE_PAGES else "auto",
 )
 trail.turn_page(page.url_path or FIRST_PAGE.name)
-widgets.style()
 widgets.warm_up()
 with st.sidebar:
     widgets.sidebar_notes()

@@ -4,14 +4,12 @@ import gc
 import math
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 
 import streamlit as st
 
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.config.loading import load_settings
 from polysema.app.dashboard.addresses import FIRST_PAGE, MISSING_PAGE, PAGES
-from polysema.app.dashboard.components import assets
 from polysema.app.dashboard.decorators import cached_resource
 from polysema.app.dashboard.jobs import JobRunner, WatchedJob
 from polysema.app.dashboard.permalink import lines
@@ -28,13 +26,6 @@ from polysema.core.progress import Progress
 MAX_WORDS = 2_000  # characters of an expression or a word
 MAX_TEXT = 20_000  # of a text; its boxes take more, since a box with a limit drops a longer paste without a word
 LOCAL_NOTE = "It stays on this machine; a copied link names it by a number and doesn't hold it."
-
-_STYLE = f"<style>\n{assets.asset('widgets.css', files('polysema.app.dashboard'))}</style>"
-
-
-def style() -> None:
-    """The few rules of our own; colors follow the text, so that they hold in both themes."""
-    st.html(_STYLE)
 
 
 @cached_resource(1)

@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 from polysema.app.dashboard import point_colors
+from polysema.app.dashboard.addresses import index_page
 from polysema.app.dashboard.series import COLORS, DASHES, SHAPES, lines, series
 from polysema.core.maps.regions import RegionLevel, Regions
 from tests.app.color_vision import DEUTERANOPIA, PROTANOPIA, difference
 
 VISIONS = ["", DEUTERANOPIA, PROTANOPIA]
-GLANCE = 14.0  # what is nearer has to differ in shape
+GLANCE = {12: 25.0, 24: 20.0}  # of so many categories: what is nearer has to differ in shape
 CONSTANTS = files("polysema.app.dashboard.components.scatter").joinpath("constants.js").read_text("utf-8")
 
 
@@ -25,10 +26,16 @@ def palette(name: str) -> list[str]:
     return re.findall(r"#[0-9A-F]{6}", found[1])
 
 
-def next_markers() -> set[int]:
-    found = re.search(r"const NEXT_MARKER = \[(.*?)\];", CONSTANTS)
+def markers() -> list[int]:
+    found = re.search(r"const CATEGORY_MARKERS = \[(.*?)\];", CONSTANTS)
     assert found is not None
-    return {int(number) for number in found[1].split(",")}
+    return [int(number) for number in found[1].split(",")]
+
+
+def test_our_rules_stand_in_the_page_behind_those_of_streamlit() -> None:
+    head, rest = index_page().split("<body>")
+    assert ".ps-mask" not in head
+    assert rest.index('<div id="root">') < rest.index(".ps-mask") < rest.index(".pl-chip") < rest.index("</body>")
 
 
 @pytest.mark.parametrize("vision", VISIONS)
@@ -50,14 +57,21 @@ def test_lines_of_a_chart_differ_in_dash_and_shape_with_one_legend() -> None:
 
 @pytest.mark.parametrize("vision", VISIONS)
 @pytest.mark.parametrize("name", ["PALETTE_LIGHT", "PALETTE_DARK"])
-def test_points_of_near_colors_differ_in_shape(name: str, vision: str) -> None:
-    colors, following = palette(name), next_markers()
+@pytest.mark.parametrize("n", [12, 24])
+def test_points_of_near_colors_differ_in_shape(name: str, vision: str, n: int) -> None:
+    colors, shapes = palette(name), markers()
+    assert (len(colors), len(shapes)) == (12, 24)
     alike = [
         (one, other)
-        for one, other in combinations(range(12), 2)
-        if (one in following) == (other in following) and difference(colors[one], colors[other], vision) < GLANCE
+        for one, other in combinations(range(n), 2)
+        if shapes[one] == shapes[other] and difference(colors[one % 12], colors[other % 12], vision) < GLANCE[n]
     ]
     assert alike == []
+
+
+def test_a_color_has_all_four_shapes_before_one_comes_again() -> None:
+    first, second = markers()[:12], markers()[12:]
+    assert all((b - a) % 2 for a, b in zip(first, second, strict=True)), "the next two are those that it has not had"
 
 
 @pytest.mark.parametrize("n", [5, 11, 12, 13, 40])

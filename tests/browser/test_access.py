@@ -70,6 +70,12 @@ def test_nothing_serious_is_in_the_way(page: Any, path: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert beyond_the_edge(page, 390) == []
     assert findings(page) == []
+    menu = page.locator("[data-testid=stSidebar] a").first
+    assert menu.evaluate("e => getComputedStyle(e).visibility") == "hidden", "what is folded away takes Tab"
+    page.set_viewport_size({"width": 720, "height": 450})  # the wide window below at twice the size
+    until(lambda: beyond_the_edge(page, 720) == [], "at a zoom of 200 % something reaches over the edge")
+    if path.startswith("/map"):
+        assert page.locator(".st-key-map_bar").bounding_box()["height"] < 50, "the bar is one line"
     page.set_viewport_size({"width": 1440, "height": 1000})
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     until(

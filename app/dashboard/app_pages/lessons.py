@@ -4,7 +4,6 @@ import streamlit as st
 
 from polysema.app.dashboard import widgets
 from polysema.app.dashboard.lessons import Lesson, lessons
-from polysema.app.dashboard.lessons import chips as drawing
 from polysema.app.dashboard.lessons.course import own_lessons
 from polysema.app.dashboard.lessons.place import LESSON_STEPS, ORDER, done, go, here, keep, reached, restore
 from polysema.app.dashboard.lessons.steps import beware, predict, reveal, try_own
@@ -137,7 +136,6 @@ def way_on(lesson: Lesson, step: str) -> None:
 def page() -> None:
     """The page."""
     heading = st.container()  # first on the page, known last
-    drawing.style()
     restore()
     lesson, step = here()
     with heading:

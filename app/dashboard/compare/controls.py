@@ -83,7 +83,7 @@ PLANE = Layout("pca", MapOptions())
 
 def how() -> tuple[int, Layout, int, str]:
     """How many rows, laid out in which way, how many neighbors are compared, and in which view."""
-    first, second, third, fourth, fifth = st.columns([2, 5, 2, 4, 2])
+    first, second, third, fourth, fifth = st.columns([2, 5, 2.2, 4, 2])
     many = first.selectbox(
         "Rows",
         list(SIZES),

@@ -2,21 +2,12 @@
 
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 
 import streamlit as st
 
 from polysema.app.dashboard import downloads
-from polysema.app.dashboard.components import assets
 
 TEAL, AMBER, GRAY = "#0d9488", "#d97706", "#8b94a0"
-
-STYLE = f"<style>\n{assets.asset('chips.css', files('polysema.app.dashboard.lessons'))}</style>"
-
-
-def style() -> None:
-    """The rules of the lessons' own pictures."""
-    st.html(STYLE)
 
 
 def chips(items: Sequence[tuple[str, str, str]], label: str, name: str) -> None:

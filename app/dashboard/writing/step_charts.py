@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from polysema.app.dashboard import widgets
-from polysema.app.dashboard.clickable import ListedRow, clickable_list
+from polysema.app.dashboard.clickable import ListedRow, clickable_list, rules
 from polysema.app.dashboard.downloads import chart_svg
 from polysema.app.dashboard.inside.controls import AMBER, TEAL, shown
 from polysema.app.dashboard.sharing import page_record
@@ -83,7 +83,7 @@ def candidate_chart(found: GeneratedText, key: str) -> tuple[int, int] | None:
     )
     place = st.container(key="candidate_charts")
     width = AXES_WIDTH + COLUMN_WIDTH * len(order)
-    place.html(f"<style>.st-key-candidate_charts > div {{min-width: {width}px}}</style>")
+    rules(f".st-key-candidate_charts > div {{min-width: {width}px}}", place)
     place.altair_chart(bits, width="stretch", alt="The entropy of each step in bits")
     page_record.picture(lambda: chart_svg(bits & (squares + names)), "candidates", "The candidates of each step")
     event = place.altair_chart(

@@ -44,10 +44,11 @@ export const SQUARE = 3;
 export const TRIANGLE = 4;
 export const RING = 5;
 
-// Markers of categories 0-11, 12-23, 24-35, 36-47; then again from the start. Diamond and cross are kept for `shapes`.
-// Five colors have the next marker, so that no two colors that are near each other for an eye that misses a cone have the same.
-export const CATEGORY_MARKERS = [DISC, SQUARE, TRIANGLE, RING];
-export const NEXT_MARKER = [6, 8, 9, 10, 11];
+// Markers of categories, by place in `MARKERS`. Diamond and cross are kept for `shapes`. Chosen by a
+// search, so that of all that share a marker the two colors that are nearest each other, in either palette, under normal
+// sight or for an eye that misses a cone, are as far apart as can be: among the first twelve above all, then the next.
+export const MARKERS = [DISC, TRIANGLE, SQUARE, RING];
+export const CATEGORY_MARKERS = [0, 2, 0, 1, 2, 1, 0, 2, 3, 3, 3, 1, 1, 1, 3, 2, 1, 2, 3, 1, 2, 0, 0, 2];
 
 // Size of each marker relative to a disc, so that all look about equally heavy (the diamond and the cross heavier).
 export const MARKER_SCALE = [1, 1.6, 1.6, 1, 1.25, 1.25];

@@ -1,6 +1,6 @@
 // The shapes of points.
 
-import { CATEGORY_MARKERS, CROSS, DIAMOND, NEXT_MARKER, PALETTE_LIGHT, RING, SQUARE, TRIANGLE } from './constants.js';
+import { CATEGORY_MARKERS, CROSS, DIAMOND, MARKERS, RING, SQUARE, TRIANGLE } from './constants.js';
 import { svg, tenth } from '../dom.js';
 
 /**
@@ -9,9 +9,9 @@ import { svg, tenth } from '../dom.js';
  * @param {number} category
  */
 export function categoryMarker(category) {
-  const round = Math.floor(category / PALETTE_LIGHT.length);
-  const next = NEXT_MARKER.includes(category % PALETTE_LIGHT.length) ? 1 : 0;
-  return CATEGORY_MARKERS[(round + next) % CATEGORY_MARKERS.length];
+  const n = CATEGORY_MARKERS.length;
+  const round = Math.floor(category / n); // the second one has the two markers that a color has not had in the first
+  return MARKERS[(CATEGORY_MARKERS[category % n] + 2 * round) % MARKERS.length];
 }
 
 /**
