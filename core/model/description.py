@@ -1,6 +1,6 @@
 """What a model is and what it costs, told before anything of it is loaded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from math import prod
 from pathlib import Path
@@ -63,7 +63,7 @@ def describe_model(name: "str | ModelLocation", dtype: str = "float32") -> Model
     if is_gguf(path):
         return _gguf(found, path, dtype)
     if is_adapter(path):
-        adapter = read_adapter(path)
+        adapter = read_adapter(replace(found, path=path))
         base = describe_model(adapter.base, dtype)
         size = sum(one.stat().st_size for one in path.glob(WEIGHTS))
         architecture = f"{base.architecture}, with the LoRA adapter of this folder"

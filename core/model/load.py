@@ -117,7 +117,7 @@ def _weights_of(found: ModelLocation, progress: Progress) -> tuple[ModelLocation
             "analogies in it, or choose a model"
         )
     if found.path is not None and is_adapter(found.path):
-        adapter = read_adapter(found.path)
+        adapter = read_adapter(found)
         return replace(adapter.base, name=found.name), adapter
     if found.path is not None and is_gguf(found.path):
         return replace(found, path=converted(found.path, progress)), None

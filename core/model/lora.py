@@ -17,25 +17,31 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A LoRA adapter in `folder`, and where the model is that it changes."""
+    """A LoRA adapter in `folder`, the name under which it was opened, and where the model is that it changes.
+
+    `told` is what the model is called: by its folder's name alone where a name stands for the adapter's folder, as in a
+    service, which tells no paths.
+    """
 
     folder: Path
+    name: str
     base: ModelLocation
+    told: str
 
     def note(self) -> str:
         """What is said of vectors made with it."""
-        return f"the LoRA adapter {self.folder} is merged into {self.base.name}"
+        return f"the LoRA adapter {self.name} is merged into {self.told}"
 
     def weights_hash(self, base: str) -> str:
         """sha256 of both: that of the base model's weights is given."""
         return hashlib.sha256(f"{base}{files_hash(self.folder)}".encode()).hexdigest()
 
 
-def read_adapter(folder: Path) -> Adapter:
+def read_adapter(found: ModelLocation) -> Adapter:
     """The adapter that a folder holds, without its weights.
 
     Args:
-        folder: With an `adapter_config.json`.
+        found: A folder with an `adapter_config.json`.
 
     Returns:
         The adapter and its base model.
@@ -45,6 +51,8 @@ def read_adapter(folder: Path) -> Adapter:
         UnreadableError: It is no LoRA, is a pickle, or names no base model.
         NotFoundError: Its base model isn't there.
     """
+    folder = found.path
+    assert folder is not None
     config = read_json(folder / ADAPTER_FILE)
     base, kind = config.get("base_model_name_or_path"), config.get("peft_type")
     if kind != "LORA":
@@ -59,7 +67,9 @@ def read_adapter(folder: Path) -> Adapter:
             f"{folder} is a LoRA adapter of {base}, which peft merges; install it with pip install 'polysema[lora]'"
         ) from None
     beside = folder / base
-    return Adapter(folder, locate(str(beside) if beside.is_dir() and not Path(base).is_absolute() else base))
+    model = locate(str(beside) if beside.is_dir() and not Path(base).is_absolute() else base)
+    has_name = found.entry is not None and model.path is not None and model.entry is None
+    return Adapter(folder, found.name, model, Path(base).name if has_name else model.name)
 
 
 def merge(adapter: Adapter, whole: "PreTrainedModel") -> "PreTrainedModel":
@@ -85,9 +95,9 @@ def merge(adapter: Adapter, whole: "PreTrainedModel") -> "PreTrainedModel":
         result = set_peft_model_state_dict(changed, load_file(adapter.folder / ADAPTER_WEIGHTS))
     except Exception as error:  # peft raises types of its own for what doesn't fit
         first = (str(error).splitlines() or [""])[0]
-        raise UnreadableError(f"{adapter.folder} doesn't fit {adapter.base.name}: {first[:200]}") from None
+        raise UnreadableError(f"{adapter.name} doesn't fit {adapter.told}: {first[:200]}") from None
     absent = [key for key in result.missing_keys if "lora_" in key]
     if absent or result.unexpected_keys:
         key = [*result.unexpected_keys, *absent][0]
-        raise UnreadableError(f"{adapter.folder} doesn't fit {adapter.base.name}: {key} has no counterpart")
+        raise UnreadableError(f"{adapter.name} doesn't fit {adapter.told}: {key} has no counterpart")
     return changed.merge_and_unload()

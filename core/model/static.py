@@ -54,9 +54,11 @@ def input_table(found: ModelLocation, progress: Progress = no_progress) -> Space
     if is_gguf(found.path):
         return input_table(replace(found, path=converted(found.path, progress)))
     if is_adapter(found.path):  # LoRA leaves the table as the base model has it
-        base = read_adapter(found.path).base
-        space = input_table(base, progress)
-        return replace(space, origin=replace(space.origin, source=found.name).with_notes(f"the table of {base.name}"))
+        adapter = read_adapter(found)
+        space = input_table(adapter.base, progress)
+        return replace(
+            space, origin=replace(space.origin, source=found.name).with_notes(f"the table of {adapter.told}")
+        )
     vectors = _table(found.path)
     names = token_names(found.path)
     if not (found.path / TOKENIZER_FILE).is_file():

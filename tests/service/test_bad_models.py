@@ -167,6 +167,12 @@ def test_three_models_too_big_for_the_machine_are_told_before_the_first_is_loade
     arguments = [part for folder in folders for part in ("-m", folder)]
     result = CliRunner().invoke(cli, ["inside", "compare-families", "the bank", *arguments])
     assert "take 60.0 GB of memory together" in str(result.exception)
+    memory.write_text(f"MemTotal: 1 kB\nMemAvailable: {10 * 10**9 // 1024} kB\n")
+    service = running(Explorer("cpu"), data=str(tmp_path / "data"), models=(f"big={folders[0]}",))
+    with service as (url, _):
+        answer = httpx.post(f"{url}/v1/embed", json={"model": "big", "texts": ["the bank"]}, trust_env=False)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+    assert "big takes 20.0 GB of memory in float32, and 10.0 GB are free" in one_line(answer.text)
 
 
 def test_a_container_has_no_more_than_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

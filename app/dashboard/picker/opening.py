@@ -17,6 +17,7 @@ from polysema.app.explorer.opened_models import forget, remember
 from polysema.core.errors import UserError
 from polysema.core.model.catalog import CatalogEntry, ModelLocation, folder_of, locate
 from polysema.core.model.description import ModelDescription
+from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.hub import HUB_ID_EXAMPLE, cached_models, why_unreachable
 from polysema.core.model.pull import download_bytes
 from polysema.core.progress import Progress
@@ -221,6 +222,7 @@ def _opened(name: str, of_words: bool, progress: Progress) -> str:
         explorer.space(name, progress)
         return name
     model = explorer.model(name, progress=progress)
+    require_finite(model.model)
     with suppress(UserError):  # what can't be seen inside is said where it is asked for
         model.internals.check(progress=progress)
     return name
