@@ -149,8 +149,7 @@ class Explorer:
             if is_static_embedding(found.path):
                 return StaticTextExplorer(open_static_embedding(found), name)
             self._make_room(found)
-            way = (how.device, how.engine, how.compute, how.final_norm, how.stack, how.patient, how.bos)
-            loaded = load_model(found, *way, progress)
+            loaded = load_model(found, how.device, how.engine, how.compute, **how.named(progress))
             return ModelExplorer(self, loaded, name)
 
         return self._models.get((name, how), make)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 T = TypeVar("T")
+NUMBERS_AND_TEXTS = (str, int, float)
 
 
 def from_json(kind: type[T], given: object) -> T:
@@ -33,6 +34,8 @@ def from_json(kind: type[T], given: object) -> T:
 
 def _value(hint: object, given: object) -> object:
     """The value of a type, of a tuple, a dictionary or a union of types."""
+    if hint in NUMBERS_AND_TEXTS:
+        return _plain(hint, given)
     if hint is Origin:
         return Origin.from_json(_fields(given))
     if isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields")):

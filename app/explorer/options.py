@@ -14,6 +14,7 @@ from polysema.core.space.lookup import Policy
 
 if TYPE_CHECKING:
     from polysema.app.explorer.word_space import WordSpace
+    from polysema.core.model.load import LoadOptions
     from polysema.core.space.space import Space
 
 DEFAULT_SPACE = "glove-6b-50d"
@@ -83,6 +84,16 @@ class ModelOptions:
     stack: str = "encoder"
     bos: bool = False
     patient: bool = False
+
+    def named(self, progress: Progress) -> "LoadOptions":
+        """What `load_model` takes by name alone."""
+        return {
+            "final_norm": self.final_norm,
+            "stack": self.stack,
+            "patient": self.patient,
+            "bos": self.bos,
+            "progress": progress,
+        }
 
 
 COLLECTION_LIMIT = "limit is of files of vectors and models: a collection's rows stand in no order of frequency"

@@ -162,11 +162,11 @@ def json_tree(value: object, tree: TreeForm, without: Collection[str] = ()) -> o
 
 
 def _encoded(value: object, tree: TreeForm, score: str) -> object:
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     kind = type(value)
     if kind in PLAIN_TYPES:
         return value
-    if type(value) is float:
-        return value if math.isfinite(value) else None
     if type(value) is tuple or type(value) is list:
         if tree.most is not None and len(value) > tree.most:
             return tree.long_list(value, score)

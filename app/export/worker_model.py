@@ -85,8 +85,8 @@ def _loaded(wanted: WorkerModel) -> LanguageModel:
         wanted.device,
         wanted.engine,
         wanted.dtype,
-        wanted.final_norm,
-        wanted.stack,
+        final_norm=wanted.final_norm,
+        stack=wanted.stack,
         bos=wanted.bos,
     )
     if model.weights_sha256 != wanted.weights_sha256:

@@ -2,7 +2,7 @@
 
 import traceback
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 from polysema.core.argument_types import checked_function
 from polysema.core.errors import UnavailableError, UserError
@@ -18,15 +18,29 @@ from polysema.core.model.language_model import LanguageModel
 from polysema.core.model.loading_cost import check_memory
 from polysema.core.model.lora import Adapter, merge, read_adapter
 from polysema.core.model.model_folder import check_folder, files_hash, is_adapter
+from polysema.core.model.tokenizer import Tokenizer
 from polysema.core.model.watched_load import Watch
 from polysema.core.model.weights import read_model
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
 ENGINES = ("auto", "torch", "onnx", "onnx-int8")
 DTYPES = ("float32", "float16", "bfloat16")
 STACKS = ("encoder", "decoder")
 FINAL_NORMS = ("after", "before")
+
+
+class LoadOptions(TypedDict, total=False):
+    """What `load_model` takes by name alone."""
+
+    final_norm: str
+    stack: str
+    patient: bool
+    bos: bool
+    progress: Progress
 
 
 @checked_function
@@ -35,11 +49,7 @@ def load_model(
     device: str | None = None,
     engine: str = "auto",
     dtype: str = "float32",
-    final_norm: str = "after",
-    stack: str = "encoder",
-    patient: bool = True,
-    bos: bool = False,
-    progress: Progress = no_progress,
+    **options: "Unpack[LoadOptions]",
 ) -> LanguageModel:
     """A model, by name, folder or hub id.
 
@@ -49,13 +59,12 @@ def load_model(
         engine: One of `ENGINES`: `auto` takes the fastest exact one, and exports the model for it unless that has to be
             done first and `patient` is false.
         dtype: `float32`, `float16` or `bfloat16`.
-        final_norm: Whether the last layer of a stack that ends in a norm is taken `after` it, as transformers does, or
-            `before`.
-        stack: `encoder` or `decoder` of an encoder-decoder.
-        patient: Whether there is time to export the model for an engine.
-        bos: Whether a decoder's begin-of-text token is put before every text, where its tokenizer puts none.
-        progress: Is told of each stage, of the bytes that come from the hub, and of each weight that is read; what it
-            raises ends the loading, and nothing of the model stays in memory.
+        **options: By name alone. `final_norm="after"`: whether the last layer of a stack that ends in a norm is taken
+            `after` it, as transformers does, or `before`. `stack="encoder"`: `encoder` or `decoder` of an
+            encoder-decoder. `patient=True`: whether there is time to export the model for an engine. `bos=False`:
+            whether a decoder's begin-of-text token is put before every text, where its tokenizer puts none.
+            `progress`: is told of each stage, of the bytes that come from the hub, and of each weight that is read;
+            what it raises ends the loading, and nothing of the model stays in memory.
 
     Returns:
         The model, ready to read texts.
@@ -69,6 +78,7 @@ def load_model(
         >>> model.n_layers, model.dim, model.generate(["b a n k"]) != [""]
         (3, 128, True)
     """
+    final_norm, stack = options.get("final_norm", "after"), options.get("stack", "encoder")
     for what, given, allowed in (
         ("engine", engine, ENGINES),
         ("dtype", dtype, DTYPES),
@@ -77,10 +87,12 @@ def load_model(
     ):
         if given not in allowed:
             raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
-    watch = Watch(progress)
+    watch = Watch(options.get("progress", no_progress))
     try:
         model = _weights_read(name, _Way(device, dtype, final_norm, stack), watch)
-        return _with_engine(replace(model, beginning=_begin_token(model)) if bos else model, engine, patient, watch)
+        if options.get("bos"):
+            model = replace(model, beginning=_begin_token(model))
+        return _with_engine(model, engine, options.get("patient", True), watch)
     except BaseException as error:
         if watch.ended_by(error):
             traceback.clear_frames(error.__traceback__)  # they hold what was read of the model
@@ -161,7 +173,7 @@ def _load(found: ModelLocation, way: _Way, adapter: Adapter | None, watch: Watch
     try:
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError):
-        raise UserError(f"device {chosen!r} is not there; this machine has: {', '.join(_devices(torch))}") from None
+        raise UserError(f"device {chosen!r} is not there; this machine has: {', '.join(_devices())}") from None
     sha256 = files_hash(found.path, watch)
     config, tokenizer, whole, notes = read_model(found, getattr(torch, dtype), watch)
     if adapter is not None:
@@ -211,7 +223,9 @@ def on_torch(model: LanguageModel, side: str = "") -> LanguageModel:
     return replace(model, **fields)
 
 
-def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, final_norm: str) -> dict[str, Any]:
+def _stack(
+    whole: "PreTrainedModel", family: Family, side: str, tokenizer: Tokenizer, device: str, final_norm: str
+) -> dict[str, Any]:
     """The fields of a model that are those of its stack."""
     two = family is Family.ENCODER_DECODER
     base = getattr(whole, whole.base_model_prefix, whole) if whole.base_model_prefix else whole
@@ -235,21 +249,23 @@ def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, f
     }
 
 
-def _devices(torch: Any) -> list[str]:
+def _devices() -> list[str]:
+    import torch
+
     return ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
 
 
 MAX_WINDOW = 2048  # longer windows cost memory by their square and bring little to a word
 
 
-def _window(config: Any, tokenizer: Any) -> int:
+def _window(config: "PretrainedConfig", tokenizer: Tokenizer) -> int:
     known = [position_limit(config)]
     if isinstance(tokenizer.model_max_length, int) and tokenizer.model_max_length < 1_000_000:
         known.append(tokenizer.model_max_length)
     return min(known)
 
 
-def position_limit(config: Any) -> int:
+def position_limit(config: "PretrainedConfig") -> int:
     """The most tokens that a model has positions for, at most `MAX_WINDOW`."""
     positions = getattr(config, "max_position_embeddings", None)
     if not isinstance(positions, int) or positions <= 0:

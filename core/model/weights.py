@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.catalog import ModelLocation
@@ -13,6 +13,11 @@ from polysema.core.model.loading_cost import weight_shapes
 from polysema.core.model.model_folder import own_code
 from polysema.core.model.tokenizer import Tokenizer, check_vocabulary, read_tokenizer
 from polysema.core.model.watched_load import Watch, weights_told
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers.models.auto.auto_factory import _BaseAutoModelClass
 
 UNUSED_PARTS = ("pooler.",)  # parts that no hidden state depends on: they may be missing
 MASKED_ARCHITECTURES = ("ForMaskedLM", "ForPreTraining")
@@ -28,13 +33,13 @@ NUMBER = re.compile(r"\d+")
 class ReadModel(NamedTuple):
     """What lies in a folder: its config, its tokenizer, the model, and what is to be said of vectors made by it."""
 
-    config: Any
+    config: "PretrainedConfig"
     tokenizer: Tokenizer
-    whole: Any
+    whole: "PreTrainedModel"
     notes: tuple[str, ...] = ()
 
 
-def read_model(found: ModelLocation, dtype: Any, watch: Watch) -> ReadModel:
+def read_model(found: ModelLocation, dtype: "torch.dtype", watch: Watch) -> ReadModel:
     """Config, tokenizer and model of a folder.
 
     Args:
@@ -96,7 +101,9 @@ def _options() -> dict[str, Any]:
     return {RUNS_CODE: False, "local_files_only": True}
 
 
-def _weights(found: ModelLocation, config: Any, dtype: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _weights(
+    found: ModelLocation, config: "PretrainedConfig", dtype: "torch.dtype", options: dict[str, Any]
+) -> "tuple[PreTrainedModel, dict[str, Any]]":
     """The model, and what was missing of it."""
     from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining
 
@@ -112,7 +119,7 @@ def _weights(found: ModelLocation, config: Any, dtype: Any, options: dict[str, A
     return model, info
 
 
-def _first_mismatch(found: ModelLocation, config: Any) -> str:
+def _first_mismatch(found: ModelLocation, config: "PretrainedConfig") -> str:
     """The first weight whose shape in the file is another than by the config; nothing is loaded for that."""
     import torch
     from transformers import AutoModel
@@ -129,7 +136,7 @@ def _first_mismatch(found: ModelLocation, config: Any) -> str:
     return ""
 
 
-def _with_head(config: Any) -> Any:
+def _with_head(config: "PretrainedConfig") -> "type[_BaseAutoModelClass] | None":
     """The class that reads the model together with the head that scores words, None where the folder names none."""
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForPreTraining, AutoModelForSeq2SeqLM
 
@@ -150,7 +157,7 @@ def _missing(info: dict[str, Any]) -> list[str]:
     return sorted(key for key in info["missing_keys"] if not key.startswith(UNUSED_PARTS))
 
 
-def _of_head(model: Any, info: dict[str, Any]) -> bool:
+def _of_head(model: "PreTrainedModel", info: dict[str, Any]) -> bool:
     """Whether weights are missing, and all of them of the head."""
     missing = _missing(info)
     return bool(missing) and not any(key.startswith(f"{model.base_model_prefix}.") for key in missing)
@@ -166,7 +173,7 @@ def _check_fit(name: str, info: dict[str, Any]) -> None:
         )
 
 
-def _unread(name: str, model: Any, info: dict[str, Any]) -> tuple[str, ...]:
+def _unread(name: str, model: "PreTrainedModel", info: dict[str, Any]) -> tuple[str, ...]:
     """What is said of weights that the model has no place for; refuses blocks that the config doesn't know."""
     unexpected = sorted(map(str, info.get("unexpected_keys") or ()))
     if not unexpected:
@@ -199,7 +206,7 @@ def _is_left_out(key: str, prefix: str, modules: dict[str, object]) -> bool:
     return False
 
 
-def _check_tokens(name: str, tokenizer: Tokenizer, model: Any) -> tuple[str, ...]:
+def _check_tokens(name: str, tokenizer: Tokenizer, model: "PreTrainedModel") -> tuple[str, ...]:
     """What is said of a tokenizer with far fewer tokens than the table has rows; refuses one with more."""
     rows = _table_rows(name, model)
     check_vocabulary(tokenizer, name)
@@ -216,7 +223,7 @@ def _check_tokens(name: str, tokenizer: Tokenizer, model: Any) -> tuple[str, ...
     return ()
 
 
-def _table_rows(name: str, model: Any) -> int:
+def _table_rows(name: str, model: "PreTrainedModel") -> int:
     """The rows of the table of tokens; raises `UserError` for a model that reads something else than texts."""
     try:
         if model.main_input_name == "input_ids":
