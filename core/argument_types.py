@@ -44,6 +44,7 @@ UNCHECKED = {
     "Ints",
     "Mask",
 }
+MAKER = "__init__"
 CHECKED = "__checked_arguments__"  # the mark of a function that is checked already
 OWN_CHECKS = {"k", "recall"}  # arguments with a check of their own everywhere, such as `indexes.base.check_k`
 OWN_ELEMENT_CHECKS = {"ids"}  # lists whose elements are checked where they are used, with their row
@@ -221,3 +222,19 @@ def checked_arguments(kind: ClassT) -> ClassT:
         checked = checked_function(function)
         setattr(kind, name, classmethod(checked) if isinstance(value, classmethod) else checked)
     return kind
+
+
+def checked_fields(kind: ClassT) -> ClassT:
+    """The dataclass, which names a field of a wrong type when it is made; a list that is given becomes a tuple."""
+    make = checked_function(getattr(kind, MAKER))
+
+    @wraps(make)
+    def made(self: object, *values: object, **named: object) -> None:
+        make(self, *map(_frozen, values), **{name: _frozen(value) for name, value in named.items()})
+
+    setattr(kind, MAKER, made)
+    return kind
+
+
+def _frozen(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value

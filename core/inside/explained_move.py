@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from polysema.core.argument_types import checked_fields
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import require_hooks, require_plan
 from polysema.core.inside.decomposition import Contribution, ResidualStream
@@ -30,6 +31,7 @@ MAX_POSITIONS = 512  # as for a head's steps: a table of positions by positions 
 LAYER_SUMS = {"heads": ("head", "cross head"), "mlp": ("mlp",), "rest": ("embedding", "norm", "bias")}
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class MoveOptions:
     """Which occurrence (`nth`, from 1), the axis, the seed of the controls, and how many texts are shuffled."""

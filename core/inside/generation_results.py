@@ -6,7 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from polysema.core.argument_types import checked_fields
 
+
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class DecodingOptions:
     """How the next token is chosen.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from polysema.core.argument_types import checked_fields
 from polysema.core.errors import UserError
 from polysema.core.inside.directions import expression_direction
 from polysema.core.model.contextual import EmbeddingOptions, embed
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 MOVE_ITSELF = "the move itself"
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class AxisChoice:
     """Which axis: its two ends (`"money -> river"`, each a word, a sum of words or an occurrence such as

@@ -11,6 +11,7 @@ from polysema.core.model.catalog import ModelLocation
 from polysema.core.model.config_check import RUNS_CODE, check_config, first_words, read_config
 from polysema.core.model.loading_cost import weight_shapes
 from polysema.core.model.model_folder import own_code
+from polysema.core.model.quantized import WEIGHTS_FILE
 from polysema.core.model.tokenizer import Tokenizer, check_vocabulary, read_tokenizer
 from polysema.core.model.watched_load import Watch, weights_told
 
@@ -248,5 +249,10 @@ def _cannot(found: ModelLocation, error: Exception) -> UserError:
         return UnreadableError(
             f"{found.name} can't be loaded as a model: a file of its weights is cut off or damaged ({first}); get "
             "it again"
+        )
+    if (Path(_place(found)) / WEIGHTS_FILE).is_file():
+        return UnreadableError(
+            f"{found.name} can't be loaded as a model: {WEIGHTS_FILE} are weights as they ship with polysema, which "
+            "unpacks them for a name of the catalog, such as marian-en-fr: give the name"
         )
     return UnreadableError(f"{found.name} can't be loaded as a model: {first}")

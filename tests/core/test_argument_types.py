@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -6,6 +7,9 @@ import numpy as np
 import pytest
 
 from polysema.core.argument_types import checked_arguments, checked_function, parse_annotation
+from polysema.core.inside.explained_move import MoveOptions
+from polysema.core.inside.generation_results import DecodingOptions
+from polysema.core.inside.move_axis import AxisChoice
 
 
 @checked_arguments
@@ -74,3 +78,17 @@ def test_keywords_of_a_dictionary_of_types_are_checked_as_any_other() -> None:
         count("a", n="3")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"count\(\) got an unexpected keyword argument 'nope'"):
         count("a", nope=1)  # type: ignore[call-arg]
+
+
+def test_options_name_a_field_of_a_wrong_type() -> None:
+    with pytest.raises(TypeError, match="temperature must be a number or None; got 'hot', of type str"):
+        DecodingOptions(temperature="hot")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="num_beams must be a whole number; got 2.5, of type float"):
+        DecodingOptions(num_beams=2.5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="toward must be .*; got 'one text', of type str"):
+        AxisChoice(toward="one text", away=("another",))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="axis must be .*; got None"):
+        MoveOptions(axis=None)  # type: ignore[arg-type]
+    assert DecodingOptions(prefix=[3, 4]).prefix == (3, 4)  # type: ignore[arg-type]
+    assert hash(AxisChoice(toward=["a"], away=["b"])) == hash(AxisChoice(toward=("a",), away=("b",)))  # type: ignore[arg-type]
+    assert replace(MoveOptions(2), seed=3) == MoveOptions(2, seed=3)

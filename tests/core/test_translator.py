@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from polysema.core.errors import UnreadableError
 from polysema.core.model.catalog import entry, folder_of, locate
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.quantized import dequantize_rows, quantize_rows
@@ -70,6 +71,11 @@ def test_its_parameters_are_those_of_the_card(translator: LanguageModel) -> None
     card = (ROOT / "core" / "data" / "marian-en-fr" / "README.md").read_text()
     trained = sum(number for name, number in counted.items() if "embed_positions" not in name)
     assert f"{trained:,} weights ({sum(counted.values()):,} parameters with the sines" in card
+
+
+def test_weights_of_the_package_are_asked_for_by_name() -> None:
+    with pytest.raises(UnreadableError, match=r"model\.int8\.safetensors are weights as they ship .*: give the name"):
+        load_model(str(ROOT / "core" / "data" / "bert-tiny-en"), "cpu", "torch")
 
 
 def test_the_two_banks_have_two_words(translator: LanguageModel) -> None:
