@@ -145,6 +145,15 @@ def test_a_line_of_the_concordance_is_looked_at_also_of_another_word() -> None:
     assert not app.exception
 
 
+def test_what_is_tested_of_a_model_is_shown() -> None:
+    app = page("inside", am="g2p-t5")
+    app = settle(app.toggle(key="proof").set_value(True).run())
+    assert any("all that apply hold" in one.value for one in app.markdown)
+    (table,) = (one.value for one in app.dataframe)
+    assert set(table["stack"]) == {"encoder", "decoder"}
+    assert set(table["holds"]) == {"yes", "-"}
+
+
 def test_a_head_that_was_found_is_drawn_large() -> None:
     app = page("inside")
     layer, head = map(int, re.findall(r"head (\d+)\\\.(\d+)", listed(app, "found_heads")[1])[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from polysema.app.cli.inside.options import ModelChoice
-from polysema.app.cli.output import Row, format_option, progress_bar, show
+from polysema.app.cli.output import format_option, progress_bar, show
 
 
 @click.command(short_help="Test what is seen inside a model against plain transformers.")
@@ -22,20 +22,6 @@ def check(model: str, device: str | None, anew: bool, form: str) -> None:
     """
     with progress_bar() as progress:
         answer = ModelChoice(model, device=device).open().internals.check(anew, progress)
-    rows: list[Row] = [
-        {
-            **({"stack": proof.stack} if proof.stack else {}),
-            "identity": one.identity,
-            "holds": "yes" if one.holds else "no" if one.applies else "-",
-            "difference": "" if one.difference is None else f"{one.difference:.2g}",
-            "at most": f"{one.tolerance:g}" if one.applies else "",
-            "what": f"{one.meaning}{': ' * bool(one.note)}{one.note}" if one.applies else f"doesn't apply: {one.note}",
-        }
-        for proof in answer.proofs
-        for one in proof.checks
-    ]
-    verdict = "all that apply hold" if answer.holds else "what fails is refused"
-    first = answer.proofs[0]
-    show(form, rows, answer, ["", f"{first.model} ({first.architecture}, {first.dtype}): {verdict}"])
+    show(form, answer.identities(), answer, ["", answer.verdict])
     if not answer.holds:
         raise click.exceptions.Exit(1)

@@ -18,6 +18,7 @@ from polysema.app.dashboard.inside.controls import (
     with_model,
 )
 from polysema.app.dashboard.inside.find_head import CROSS_ATTENTION, OWN_ATTENTION, find_head_part
+from polysema.app.dashboard.inside.proof_part import proof_part
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.trail import trail_bar, walk
 from polysema.app.explorer.inside_options import unit_for
@@ -89,8 +90,14 @@ def attention_controls() -> tuple[AttentionQuery, str | None]:
 
 
 def attention_part() -> None:
-    """The heads of a sentence, one of them large, and which head does what."""
+    """The heads of a sentence, one of them large, which head does what, and what is tested of the model."""
     query, view = attention_controls()
+    attention_shown(query, view or VIEWS[0])
+    proof_part(query.model)
+
+
+def attention_shown(query: AttentionQuery, view: str) -> None:
+    """The heads of a sentence, or a line that says why there are none."""
     if not query.text:
         st.info("Write something to look at, such as: the white swan in the blue water")
         return
@@ -118,7 +125,7 @@ def attention_part() -> None:
             "`polysema inside attention` prints longer ones."
         )
         return
-    heads_picture(part, query.model, view or VIEWS[0])
+    heads_picture(part, query.model, view)
     if query.kind == "self":
         find_head_part(query.model, query.stack, query.text)
 

@@ -17,7 +17,7 @@ from polysema.core.inside.families import FamilyRun, family_run
 from polysema.core.inside.family_card import FamilyCard, family_card
 from polysema.core.inside.head_outputs import head_subspace
 from polysema.core.inside.lens import Lens
-from polysema.core.inside.proof import Proof
+from polysema.core.inside.proof import IdentityCheck, Proof
 from polysema.core.inside.steering import SweepRow
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.metric import unit
@@ -140,6 +140,17 @@ class MoveAnswer(AnswerTable[MovePart], ExplainedMove):
         return {"part": row.name, "kind": row.kind, "adds": row.value, "length": row.length, **mover}
 
 
+def _identity(one: IdentityCheck) -> dict[str, object]:
+    meant = f"{one.meaning}{': ' * bool(one.note)}{one.note}"
+    return {
+        "identity": one.identity,
+        "holds": "yes" if one.holds else "no" if one.applies else "-",
+        "difference": "" if one.difference is None else f"{one.difference:.2g}",
+        "at most": f"{one.tolerance:g}" if one.applies else "",
+        "what": meant if one.applies else f"doesn't apply: {one.note}",
+    }
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class CheckAnswer(AnswerTable[Proof]):
     """The identities that a model is tested for, against plain transformers: a proof for each of its stacks."""
@@ -154,6 +165,25 @@ class CheckAnswer(AnswerTable[Proof]):
     def holds(self) -> bool:
         """Whether every identity holds that applies."""
         return all(proof.holds for proof in self.proofs)
+
+    @property
+    def verdict(self) -> str:
+        """What the model is, and whether it holds, in one line."""
+        first = self.proofs[0]
+        verdict = "all that apply hold" if self.holds else "what fails is refused"
+        return f"{first.model} ({first.architecture}, {first.dtype}): {verdict}"
+
+    def identities(self) -> list[dict[str, object]]:
+        """A row for each identity of each stack, in words.
+
+        Returns:
+            `identity`, `holds`, `difference`, `at most` and `what`; of an encoder-decoder the `stack` before them.
+        """
+        return [
+            {**({"stack": proof.stack} if proof.stack else {}), **_identity(one)}
+            for proof in self.proofs
+            for one in proof.checks
+        ]
 
     def _record(self, row: Proof) -> Record:
         failing = [one.identity for one in row.checks if one.applies and not one.holds]
