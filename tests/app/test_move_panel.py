@@ -1,7 +1,10 @@
 """The panel of the page Contexts that tells what moved an occurrence."""
 
+import re
+
 from streamlit.testing.v1 import AppTest
 
+from polysema.app.dashboard.sharing import page_record
 from tests.app.test_dashboard import html, settle
 
 
@@ -27,6 +30,9 @@ def test_a_clicked_occurrence_is_explained() -> None:
     settle(app)
     assert any("on the axis money \\-\\> river" in m.value for m in app.markdown)
     assert "<small> +" in html(app)
+    words = [part.make() for part in app.session_state[page_record.SESSION].parts.values() if part.kind == "text"]
+    given = [one for one in words if one.startswith("\\[CLS\\] ")]
+    assert re.search(r"river [+-]0|bank [+-]0", given[-1])  # what a file for others says beside the picture
     app.text_input(key="move_ends").set_value("money").run()
     settle(app)
     assert ["two ends" in e.value for e in app.error] == [True]

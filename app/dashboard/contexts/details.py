@@ -13,6 +13,7 @@ from polysema.app.dashboard.components.scatter import Selection
 from polysema.app.dashboard.contexts.focus import look_at, look_at_hit
 from polysema.app.dashboard.contexts.words import WordChoice
 from polysema.app.dashboard.series import lines
+from polysema.app.dashboard.sharing import page_record
 from polysema.app.explorer import OccurrenceOptions
 from polysema.app.explorer.results import OccurrenceHit, WordMap
 from polysema.core.measure.sense_clusters import SenseClusters
@@ -141,7 +142,7 @@ def like_this(found: WordMap, choice: WordChoice, layer: int, row: int) -> None:
     if answer is None:
         return
     others = [hit for hit in answer.hits if (hit.text, hit.start) != (text, start)][:6]
-    st.html(f'<p class="ps-text">Nearest at layer {layer} to the one you chose: {widgets.marked(text, start, end)}</p>')
+    _chosen(layer, text, (start, end))
 
     def choose(hit: object) -> None:
         if isinstance(hit, OccurrenceHit):
@@ -167,7 +168,7 @@ def _like_this_in_texts(found: WordMap, choice: WordChoice, layer: int, row: int
     if answer is None:
         return
     others = [line for line in answer.lines if (line.text, line.start) != (text, start)][:6]
-    st.html(f'<p class="ps-text">Nearest at layer {layer} to the one you chose: {widgets.marked(text, start, end)}</p>')
+    _chosen(layer, text, (start, end))
     rows = {(text, start): row for row, (text, (start, _)) in enumerate(zip(found.texts, found.spans, strict=True))}
 
     def choose(row: object) -> None:
@@ -185,3 +186,10 @@ def _like_this_in_texts(found: WordMap, choice: WordChoice, layer: int, row: int
 def _texts(found: WordMap, row: int) -> list[str]:
     """The texts of the map, that of a row first: a word that stands in it twice is compared by its first place."""
     return list(dict.fromkeys([found.texts[row], *found.texts]))
+
+
+def _chosen(layer: int, text: str, span: tuple[int, int]) -> None:
+    """The occurrence that was chosen, above those that are like it."""
+    st.html(f'<p class="ps-text">Nearest at layer {layer} to the one you chose: {widgets.marked(text, *span)}</p>')
+    before, word, behind = (widgets.plain(part) for part in (text[: span[0]], text[slice(*span)], text[span[1] :]))
+    page_record.text(f"Nearest at layer {layer} to the one you chose: {before}**{word}**{behind}")

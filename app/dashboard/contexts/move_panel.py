@@ -11,6 +11,7 @@ from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.contexts.controls import YOURS
 from polysema.app.dashboard.inside.attribution_tab import head_list, head_map
 from polysema.app.dashboard.inside.controls import AMBER, GRAY, TEAL
+from polysema.app.dashboard.sharing import page_record
 from polysema.app.explorer.results import WordMap
 from polysema.app.explorer.results.inside import MoveAnswer
 from polysema.core.inside.explained_move import MoveOptions
@@ -98,6 +99,9 @@ def move_picture(found: MoveAnswer, axis: AxisChoice, nth: int = 1) -> None:
     with right:
         widgets.remark("Word by word: what all heads together took from it.")
         st.html(_words(found))
+        page_record.text(
+            ", ".join(f"{widgets.plain(one.name.strip() or one.name)} {one.value:+.3f}" for one in found.sources)
+        )
         for control in found.controls:
             widgets.remark(
                 f"Control, {control.name} ({control.n}): typically {control.spread:.3f}; as large as here in "

@@ -19,6 +19,7 @@ from polysema.app.dashboard.inside.controls import (
 )
 from polysema.app.dashboard.inside.leads import fill_in, write_from
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.sharing import page_record
 from polysema.app.dashboard.trail import here, trail_bar
 from polysema.core.inside.scored_tokens import ScoredToken
 from polysema.core.inside.surprisal import Surprisal
@@ -94,6 +95,13 @@ def surprisal_picture(found: Surprisal, name: str, method: str, target: str | No
         "token for what the model had expected."
     )
     st.html(f'<div class="surprisal" style="line-height:2.3">{"".join(map(_token, found.tokens))}</div>')
+    page_record.text(
+        " ".join(
+            f"{widgets.plain(one.name.strip() or one.name)} ({one.surprisal:.1f} bits)"
+            for one in found.tokens
+            if np.isfinite(one.surprisal)
+        )
+    )
     perplexity = "Pseudo-perplexity" if found.method != "next-token" else "Perplexity"
     one, two, three = st.columns(3)
     one.metric("Bits a token", f"{found.bits_per_token:.2f}")

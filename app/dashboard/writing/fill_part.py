@@ -7,6 +7,7 @@ from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import model_box
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.sharing import page_record
 from polysema.app.dashboard.trail import neighbors_in, trail_bar
 from polysema.app.dashboard.writing.next_sentence_part import next_sentence_part
 from polysema.core.inside.fill_mask import FilledMask, Gap
@@ -44,6 +45,7 @@ def fill_part() -> None:
     if found is None:
         return
     trail_bar("writing", text)
+    page_record.text(widgets.plain(text))
     for number, gap in enumerate(found.gaps, 1):
         left, right = st.columns([7, 5], gap="medium")
         with left:
@@ -52,6 +54,7 @@ def fill_part() -> None:
         with right:
             if gap.neighbors:
                 widgets.say(f"**Static neighbors of {widgets.plain(gap.words[0].word)}**, whatever the sentence")
+                page_record.text(", ".join(f"{widgets.plain(word)} {score:.3f}" for word, score in gap.neighbors))
                 near = [ListedRow(word, "", score, word) for word, score in gap.neighbors]
                 clickable_list(near, f"gap_near_{number}", neighbors_in(found.space))
                 widgets.remark(f"In {widgets.plain(found.space)}: the same in every sentence, near the river or not.")
