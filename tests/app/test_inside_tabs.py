@@ -16,7 +16,7 @@ def test_a_token_is_escaped_and_stronger_where_it_surprises() -> None:
     assert "&lt;b&gt;" in made
     assert "expected &lt;i&gt; (50%)" in made
     assert "<b>" not in made
-    assert "rgba(217,119,6,0.35)" in made
+    assert "rgba(217,119,6,0.30)" in made
     assert "nothing stands before it" in _token(ScoredToken("The", Span(0, 3)))
 
 
