@@ -22,3 +22,13 @@ def home() -> Path:
 def cores() -> int:
     """The cores that the process may run on, which in a container can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def wait_without_spinning() -> None:
+    """Let the threads of OpenMP (torch, FAISS, scikit-learn) sleep while they wait for each other.
+
+    By default they spin. Where something else wants the same cores, each spinning thread keeps the one that it waits
+    for from running: a sentence through a small model then takes up to five times the processor time. The runtime reads
+    the variable as it is loaded, so this comes first; a value that is set already stays.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -28,6 +28,7 @@ from polysema.app.cli.occurrences import occurrences
 from polysema.app.cli.output import progress_bar
 from polysema.app.cli.static_table import table
 from polysema.app.cli.text_arguments import require_unicode
+from polysema.core.environment import wait_without_spinning
 from polysema.core.errors import UserError
 
 
@@ -43,6 +44,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one line on standard error and status 2."""
+    wait_without_spinning()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no text
     try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 
 @checked_arguments
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    """What makes the numbers, with its version. Each is read from a file of its package: once is enough."""
+    return tuple((name, metadata.version(name)) for name in ("tokenizers", "torch", "transformers"))
+
+
 @dataclass(frozen=True, repr=False)
 class LanguageModel(HtmlRepr):
     """Weights and tokenizer of one model; of an encoder-decoder one of its two stacks.
@@ -242,7 +248,6 @@ class LanguageModel(HtmlRepr):
         Returns:
             The card.
         """
-        versions = tuple((name, metadata.version(name)) for name in ("tokenizers", "torch", "transformers"))
         return Origin(
             source=self.name,
             family=self.family,
@@ -255,7 +260,7 @@ class LanguageModel(HtmlRepr):
             stack=self.stack,
             final_norm=self.final_norm,
             windows=f"{self.window} tokens, half overlapping",
-            versions=versions,
+            versions=_versions(),
             beginning=self.beginning,
             notes=self.notes,
         )

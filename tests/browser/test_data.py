@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 TEXTS = "The bank of the river was muddy.\nHer bank keeps gold.\nThe swan slept on the bank.\n"
 
 
-def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: Path) -> None:
+def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, browser: Any, tmp_path: Path) -> None:
     name = f"diary-{uuid.uuid4().hex[:8]}"
     source = tmp_path / f"{name}.txt"
     source.write_text(TEXTS)
@@ -54,7 +54,7 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     assert saved.column("vector").type.list_size == 384
     until(lambda: f"dc={name}" in page.url and "dq=Like" in page.url and "s=" in page.url, "the link holds the view")
 
-    elsewhere = page.context.browser.new_context(viewport={"width": 1440, "height": 1000})
+    elsewhere = browser.new_context(viewport={"width": 1440, "height": 1000})
     other = elsewhere.new_page()
     other.goto(page.url)
     other.wait_for_selector("text=Nearest to bank", timeout=120_000)

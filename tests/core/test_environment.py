@@ -40,3 +40,13 @@ def test_each_system_has_its_place(system: str, variables: dict[str, str], expec
 def test_the_users_own_choice_is_read_each_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
     assert home() == tmp_path
+
+
+def test_a_command_lets_threads_sleep_while_they_wait_unless_told_otherwise() -> None:
+    code = "import os\nfrom polysema.app.cli.main import main\ntry:\n    main()\nfinally:\n"
+    code += "    print(os.environ['OMP_WAIT_POLICY'])"
+    kept = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    for given, expected in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
+        run = [sys.executable, "-c", code, "--version"]
+        done = subprocess.run(run, env=kept | given, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == expected

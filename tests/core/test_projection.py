@@ -25,6 +25,18 @@ from polysema.core.maps.target import MapTarget
 from polysema.core.space.metric import unit
 
 
+@pytest.fixture(scope="module", autouse=True)
+def search_of_umap_learn() -> None:
+    """umap-learn's own search of neighbors, which no map uses, is imported as plain Python: it compiles for 20 s."""
+    import numba
+
+    if "pynndescent" not in sys.modules:
+        numba.config.DISABLE_JIT = True
+        import pynndescent  # noqa: F401
+
+        numba.config.DISABLE_JIT = False
+
+
 def clouds(seed: int = 0, n: int = 30) -> np.ndarray:
     rng = np.random.default_rng(seed)
     centers = rng.normal(size=(2, 16)) * 4
