@@ -135,6 +135,13 @@ class Settings(BaseSettings):
     batch_wait: float = Field(
         default=2.0, ge=0, le=100, description="milliseconds that a text may wait for others, under load"
     )
+    prepare_after: int = Field(
+        default=256,
+        ge=0,
+        le=1_000_000_000,
+        description="texts of `/v1/embeddings` after which a process of its own exports a model for ONNX Runtime, to "
+        "be used where it is faster; 0: never",
+    )
     jobs: int = Field(default=2, ge=1, le=64, description="jobs that run at the same time")
     jobs_queue: int = Field(default=16, ge=0, le=10_000, description="jobs that may wait")
     jobs_kept: int = Field(default=32, ge=1, le=10_000, description="ended jobs whose results are kept")

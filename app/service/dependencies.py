@@ -29,6 +29,7 @@ from polysema.app.service.embeddings import (
     read_inputs,
     slices,
 )
+from polysema.app.service.engine_preparation import EnginePreparation
 from polysema.app.service.errors import MistakeError, RefusedError
 from polysema.app.service.jobs import JobQueue
 from polysema.app.service.metrics import Metrics
@@ -37,7 +38,7 @@ from polysema.app.service.request_limits import RequestLimits
 from polysema.app.service.row_limits import check_rows_read
 from polysema.app.service.schemas.fields import SpaceView
 from polysema.app.service.served_names import ServedNames
-from polysema.app.service.siblings import Siblings
+from polysema.app.service.siblings import HOME, Siblings
 from polysema.app.service.worker_pool import WorkerPool
 from polysema.core.errors import ConflictError, UserError
 from polysema.core.model.catalog import catalog_names
@@ -71,6 +72,8 @@ class ServiceState:
         self.batcher: Batcher[EmbeddingModel, list[EmbeddingInput], EmbeddingBatch] = Batcher(
             self._embed, one.batch_texts, one.batch_wait / 1000
         )
+        exports = self.siblings is None or self.siblings.place.number == HOME
+        self.engines = EnginePreparation(one.own_models, one.prepare_after, exports)
         for name, place in one.own_models.items():
             self.explorer.names.add(name, place)
         self.without_paths = partial(self.explorer.names.without_paths, folder=f"{one.folder}{os.sep}")
@@ -85,7 +88,7 @@ class ServiceState:
 
     def _embed(self, model: EmbeddingModel, requests: list[list[EmbeddingInput]]) -> list[EmbeddingBatch | UserError]:
         self.metrics.count_batch(sum(map(len, requests)))
-        return embed_requests(self.explorer, model, requests, self._embedding_limits)
+        return embed_requests(self.explorer, model, requests, self._embedding_limits, self.engines)
 
     async def work(self, ask: Callable[[], T]) -> T:
         """The answer of a call of the explorer or of a collection, on a worker."""
@@ -180,6 +183,7 @@ class ServiceState:
         """Let every thread end."""
         self.gate.close()
         self.batcher.close()
+        self.engines.close()
         self.jobs.close()
 
 

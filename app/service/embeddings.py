@@ -15,6 +15,7 @@ from polysema.core.model.tokens import EncodedText
 
 if TYPE_CHECKING:
     from polysema.app.explorer import Explorer
+    from polysema.app.service.engine_preparation import EnginePreparation
     from polysema.core.model.load import LanguageModel
     from polysema.core.model.sentences import SentencePlan
     from polysema.core.space.space import Floats
@@ -70,14 +71,20 @@ def pooling_of(model: LanguageModel, options: SentenceOptions) -> str:
 
 
 def embed_requests(
-    explorer: Explorer, model: EmbeddingModel, requests: Sequence[Sequence[EmbeddingInput]], limits: Limits
+    explorer: Explorer,
+    model: EmbeddingModel,
+    requests: Sequence[Sequence[EmbeddingInput]],
+    limits: Limits,
+    engines: EnginePreparation | None = None,
 ) -> list[EmbeddingBatch | UserError]:
-    """For each request its vectors, or what is wrong with it; all go through the model together."""
+    """For each request its vectors, or what is wrong with it; all go through the model together, on the engine that
+    `engines` have for it.
+    """
     from polysema.core.model.sentences import embed_encoded
 
     if explorer.model(split_layer(model.name)[0]).is_static:
         return [_static_batch(explorer, model, inputs, limits) for inputs in requests]
-    plan = _plan(explorer, model)
+    plan = _plan(explorer, model, engines, sum(map(len, requests)))
     answers: list[EmbeddingBatch | UserError] = []
     encoded: list[EncodedText] = []
     places: list[tuple[int, int, int, int]] = []
@@ -150,12 +157,16 @@ def n_tokens(read: EmbeddingInput) -> int:
     return sum(map(len, read.windows)) if isinstance(read, EncodedText) else len(read)
 
 
-def _plan(explorer: Explorer, chosen: EmbeddingModel) -> SentencePlan:
+def _plan(
+    explorer: Explorer, chosen: EmbeddingModel, engines: EnginePreparation | None = None, n_texts: int = 0
+) -> SentencePlan:
     """The model's own recipe, else the mean; at a layer that is named always the mean, so that layers compare."""
     from polysema.core.model.sentences import plan_sentences
 
     name, layer = split_layer(chosen.name)
     model = explorer.model(name).model
+    if engines is not None:
+        model = engines.model(name, model, n_texts)
     if layer is not None:
         return plan_sentences(model, (layer,), "mean", chosen.options)
     return plan_sentences(model, (-1,), pooling_of(model, chosen.options), chosen.options)

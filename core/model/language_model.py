@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@checked_arguments
 @cache
 def _versions() -> tuple[tuple[str, str], ...]:
     """What makes the numbers, with its version. Each is read from a file of its package: once is enough."""
     return tuple((name, metadata.version(name)) for name in ("tokenizers", "torch", "transformers"))
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False)
 class LanguageModel(HtmlRepr):
     """Weights and tokenizer of one model; of an encoder-decoder one of its two stacks.

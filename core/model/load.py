@@ -147,6 +147,11 @@ def _begin_token(model: LanguageModel) -> str:
     return str(token)
 
 
+def with_ready_engine(model: LanguageModel) -> LanguageModel:
+    """A model on the fastest exact engine that was prepared for it meanwhile; itself where there is none."""
+    return _with_engine(model, "auto", False, no_progress)
+
+
 def _with_engine(model: LanguageModel, engine: str, patient: bool, progress: Progress) -> LanguageModel:
     if engine == "torch":
         return model

@@ -63,7 +63,7 @@ def test_auto_takes_the_exact_engine_that_was_faster(
             patch.setattr(onnx_engine, "_session", lambda path: None)
             assert load_model(where, "cpu").engine.name == chosen
     # one that can't be exported stays on torch, for good, and says why when it is requested
-    monkeypatch.setattr(onnx_engine, "_export", lambda model, path: (_ for _ in ()).throw(TypeError("an odd op")))
+    monkeypatch.setattr(onnx_engine, "export_graph", lambda model, path: (_ for _ in ()).throw(TypeError("an odd op")))
     assert load_model(where, "cpu").engine.name == "torch"
     with pytest.raises(UnavailableError, match=r"can't be exported \(TypeError: an odd op\); use torch"):
         load_model(where, "cpu", "onnx")

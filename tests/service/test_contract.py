@@ -56,6 +56,7 @@ ONLY_IN_THE_SHELL = {
     "lessons page": "writes a file",
     "map": "writes a file; over HTTP a job",
     "measure int8": "of an engine of this machine",
+    "models prepare": "writes an engine of this machine",
     "models pull": "brings weights here",
     "mcp": "is a service of its own, see test_tools.py",
     "serve": "is the service",
