@@ -20,10 +20,14 @@ class HtmlRepr:
         return f"<code>{escape(repr(self))}</code>"
 
 
-def shortened(text: str, letters: int = MAX_CELL_LETTERS) -> str:
-    """A text on one line, cut where it is longer than so many letters."""
-    text = " ".join(text.split())
+def clip_text(text: str, letters: int = MAX_CELL_LETTERS) -> str:
+    """A text as it is, of a longer one the beginning and an ellipsis: so many letters at most."""
     return text if len(text) <= letters else text[: letters - 1] + "…"
+
+
+def clip_line(text: str, letters: int = MAX_CELL_LETTERS) -> str:
+    """A text on one line, clipped where it is longer than so many letters."""
+    return clip_text(" ".join(text.split()), letters)
 
 
 def cell(value: object) -> str:
@@ -33,8 +37,8 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
     if isinstance(value, (list, tuple)):
-        return shortened(", ".join(cell(one) for one in value))
-    return shortened(str(value))
+        return clip_line(", ".join(cell(one) for one in value))
+    return clip_line(str(value))
 
 
 def hidden_rows_line(shown: int, n_rows: int) -> str:
@@ -45,7 +49,7 @@ def hidden_rows_line(shown: int, n_rows: int) -> str:
 
 def text_table(title: str, records: Sequence[Record], n_rows: int) -> str:
     """A title, a line for each record under the names of its columns, and a line for those that are not shown."""
-    lines = [shortened(title, MAX_TITLE_LETTERS)]
+    lines = [clip_line(title, MAX_TITLE_LETTERS)]
     if records:
         names = list(records[0])
         numeric = {name: all(isinstance(one[name], (int, float, type(None))) for one in records) for name in names}
@@ -62,7 +66,7 @@ def text_table(title: str, records: Sequence[Record], n_rows: int) -> str:
 
 def html_table(title: str, records: Sequence[Record], n_rows: int) -> str:
     """The same as a table of HTML; whatever stands in a cell is escaped."""
-    parts = ["<table>", f"<caption>{escape(shortened(title, MAX_TITLE_LETTERS))}</caption>"]
+    parts = ["<table>", f"<caption>{escape(clip_line(title, MAX_TITLE_LETTERS))}</caption>"]
     if records:
         parts.append("<tr>" + "".join(f"<th>{escape(name)}</th>" for name in records[0]) + "</tr>")
     parts += [

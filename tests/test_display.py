@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import polysema
-from polysema.core.display import html_table, text_table
+from polysema.core.display import clip_line, clip_text, html_table, text_table
 
 SPACE = polysema.Space.from_vectors(["a<b", "river"], np.eye(2, dtype=np.float32), "mine")
 INDEX = polysema.ExactIndex(SPACE.vectors)
@@ -41,6 +41,20 @@ def test_a_collection_and_what_it_finds_show_themselves(tmp_path: Path) -> None:
 def test_a_model_shows_its_size() -> None:
     model = polysema.load_model("g2p-t5")
     assert repr(model).startswith("LanguageModel(g2p-t5, encoder-decoder, its encoder, 3 layers, 128 dimensions, ")
+
+
+@pytest.mark.parametrize(
+    ("text", "letters", "clipped", "line"),
+    [
+        ("a  river\nbank", 20, "a  river\nbank", "a river bank"),
+        ("a  river\nbank", 12, "a  river\nba…", "a river bank"),
+        ("a  river\nbank", 8, "a  rive…", "a river…"),
+        ("", 8, "", ""),
+    ],
+)
+def test_a_longer_text_is_clipped_to_so_many_letters(text: str, letters: int, clipped: str, line: str) -> None:
+    assert (clip_text(text, letters), clip_line(text, letters)) == (clipped, line)
+    assert len(clipped) <= letters
 
 
 def test_a_table_says_how_many_rows_it_leaves_out() -> None:

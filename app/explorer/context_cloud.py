@@ -107,11 +107,11 @@ def space_cloud(
     explorer: Explorer, model: LanguageModel, word: str, source: SpaceTexts, layers: Sequence[int], progress: Progress
 ) -> ContextCloud:
     """The occurrences of a word in the texts of a space, read anew by a model at some layers."""
-    contexts = explorer.space(source.space, progress).contexts
-    found = contexts.occurrences(word, source.limit, source.label)
-    if not contexts.has_texts:
+    words = explorer.space(source.space, progress)
+    found = words.contexts.occurrences(word, source.limit, source.label)
+    if not words.contexts.has_texts:
         raise UserError(
-            f"{contexts.name} has the words of texts and not the texts (no column text), which a model reads anew; "
+            f"{words.space.name} has the words of texts and not the texts (no column text), which a model reads anew; "
             "bring them with the page Data or `polysema export --text`"
         )
     rows = found.occurrences

@@ -16,6 +16,7 @@ from polysema.app.explorer.cache import SingleFlightCache
 from polysema.app.explorer.results.contexts import WordCount, WordCounts, WordOccurrence, WordOccurrences
 from polysema.app.explorer.text_limits import check_texts_read
 from polysema.core.argument_types import checked_arguments
+from polysema.core.display import clip_text
 from polysema.core.errors import UserError
 from polysema.core.model.tokens import find_words, words_of
 from polysema.core.progress import Progress, no_progress
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 WORD, TEXT, START, END = "word", "text", "start", "end"
 BLOCK_ROWS = 1 << 16  # rows whose words or texts are in memory together
 MAX_OCCURRENCES = 2_000
-MAX_TOLD = 40  # characters of a word or a name in a message
 STAGE = "count the words"
 
 
@@ -50,7 +50,7 @@ class SpaceContexts:
     """
 
     def __init__(self, space: Space):
-        self._space, self.name = space, space.name
+        self._space = space
         self._counts = SingleFlightCache(1)
         self._found = SingleFlightCache(4)
 
@@ -110,14 +110,14 @@ class SpaceContexts:
         by, space = self._checked(), self._space
         assert space.columns is not None
         if label and label not in space.columns.column_names:
-            there = ", ".join(shortened(name) for name in space.columns.column_names)
-            raise UserError(f"{self.name} has no column {shortened(label)!r}; there are: {there}")
+            there = ", ".join(clip_text(name) for name in space.columns.column_names)
+            raise UserError(f"{self._space.name} has no column {clip_text(label)!r}; there are: {there}")
         key = (word.strip().casefold(), by)
         places: Ints = self._found.get(key, lambda: _all_places(space, by, word.strip()))
         if not len(places):
             raise UserError(
-                f"{shortened(word)!r} stands in none of the {len(space):,} rows of {self.name}; "
-                f"its most frequent words are: {', '.join(shortened(one.word) for one in self.words(k=8).words)}"
+                f"{clip_text(word)!r} stands in none of the {len(space):,} rows of {self._space.name}; "
+                f"its most frequent words are: {', '.join(clip_text(one.word) for one in self.words(k=8).words)}"
             )
         found = len(places)
         if found > k:
@@ -132,18 +132,13 @@ class SpaceContexts:
 
     def _checked(self) -> str:
         if not len(self._space):
-            raise UserError(f"{self.name} is empty: bring texts with the page Data or `polysema export`")
+            raise UserError(f"{self._space.name} is empty: bring texts with the page Data or `polysema export`")
         if not self.by:
             raise UserError(
-                f"{self.name} has no texts: words in contexts are those of a collection with the "
+                f"{self._space.name} has no texts: words in contexts are those of a collection with the "
                 "column text, or word and text, as the page Data and `polysema export` make it of texts"
             )
         return self.by
-
-
-def shortened(text: str) -> str:
-    """A word or a name as a message tells it: of a long one the beginning."""
-    return text if len(text) <= MAX_TOLD else f"{text[: MAX_TOLD - 1]}…"
 
 
 def _is_text(columns: pa.Table, name: str) -> bool:

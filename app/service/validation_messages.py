@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pydantic_core import ErrorDetails
 
 from polysema.app.service.schemas.fields import NAME, SPACE
+from polysema.core.display import clip_text
 
 NOTHING = object()  # in the place of what isn't there
 MAX_SHOWN = 60  # characters of what was given
@@ -161,7 +162,7 @@ def _given(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 10**MAX_SHOWN:
         return "an integer of very many digits"  # writing it out takes longer than reading it
     shown = repr(value) if isinstance(value, str) else str(value)
-    return shown if len(shown) <= MAX_SHOWN else shown[: MAX_SHOWN - 1] + "…"
+    return clip_text(shown, MAX_SHOWN)
 
 
 def _written(path: Path) -> str:

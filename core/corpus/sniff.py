@@ -17,6 +17,7 @@ from polysema.core.corpus.delimited import (
     read_cells,
 )
 from polysema.core.corpus.findings import CorpusNotes
+from polysema.core.display import clip_text
 from polysema.core.errors import UnreadableError
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -207,5 +208,5 @@ def _name(cell: str) -> str:
 
 
 def _shown(cells: Sequence[str]) -> str:
-    shown = ", ".join(repr(cell[:40] + "…" if len(cell) > 40 else cell) for cell in cells[:4])
+    shown = ", ".join(repr(clip_text(cell, 40)) for cell in cells[:4])
     return shown + (f" and {len(cells) - 4:,} more" if len(cells) > 4 else "")

@@ -13,6 +13,7 @@ from typing import IO, Protocol
 import numpy as np
 import pyarrow as pa
 
+from polysema.core.display import clip_line
 from polysema.core.errors import UnreadableError
 from polysema.core.files.text_lines import MAX_DIM
 from polysema.core.files.unpacking import PACKING_FAULTS
@@ -183,8 +184,7 @@ def is_utf8(word: bytes) -> bool:
 
 def one_line(error: "Exception | str") -> str:
     """What a library or a file says, in a line of bearable length."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 240 else text[:239] + "…"
+    return clip_line(str(error), 240) or type(error).__name__
 
 
 def few(parts: list[str]) -> str:

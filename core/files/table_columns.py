@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from polysema.core.display import clip_text
 from polysema.core.errors import UnreadableError
 from polysema.core.space.space import Floats
 
@@ -202,7 +203,7 @@ def describe(schema: pa.Schema) -> str:
 
 
 def _few(parts: Sequence[str]) -> str:
-    shown = ", ".join(part if len(part) <= 240 else part[:239] + "…" for part in parts[:SHOWN_COLUMNS])
+    shown = ", ".join(clip_text(part, 240) for part in parts[:SHOWN_COLUMNS])
     return shown + (f" and {len(parts) - SHOWN_COLUMNS:,} more" if len(parts) > SHOWN_COLUMNS else "")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import regex
 
+from polysema.core.display import clip_text
 from polysema.core.errors import UserError
 from polysema.core.model.segmentation import Bounds, is_letter, is_unspaced, word_bounds
 from polysema.core.model.tokenizer import Backend, Encoding, Tokenizer, target_backend
@@ -56,7 +57,7 @@ def find_word(text: str, word: str, nth: int = 1) -> Span:
     if nth < 1:
         raise UserError(f"occurrences count from 1; got {nth}")
     if len(places) < nth:
-        shown = text if len(text) <= 80 else text[:77] + "…"
+        shown = clip_text(text, 80)
         found = (
             "is not a word of" if not places else f"stands {len(places)} time{'s' * (len(places) > 1)}, not {nth}, in"
         )

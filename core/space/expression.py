@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from polysema.core.display import clip_line
 from polysema.core.errors import UserError
 
 MAX_TERMS = 256
@@ -199,8 +200,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _shown(text: str) -> str:
-    text = " ".join(text.split())
-    return repr(text if len(text) <= 60 else text[:57] + "…")
+    return repr(clip_line(text))
 
 
 def parse(text: str) -> Expression:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from polysema.core.argument_types import checked_arguments
-from polysema.core.display import HtmlRepr
+from polysema.core.display import HtmlRepr, clip_text
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
 from polysema.core.space.array_types import Floats, Ints
 from polysema.core.space.keys import Keys
@@ -186,7 +186,7 @@ class Space(HtmlRepr):
             The error to raise, with the nearest spellings.
         """
         suggestions = self.keys.nearest_spellings(word)
-        shown = word if len(word) <= 60 else word[:57] + "…"
+        shown = clip_text(word)
         if self.columns is not None and {"word", "start"} <= set(self.columns.column_names) and len(self):
             return UnknownWordError(
                 f"{shown!r} is not among the {len(self):,} ids of {self.name}, such as {self.keys[0]!r}: its rows are "

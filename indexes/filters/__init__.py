@@ -17,8 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from rapidfuzz import fuzz, process
 
+from polysema.core.display import clip_text
 from polysema.core.errors import IncompatibleError, PolysemaError
-from polysema.indexes.filters.conditions import BooleanGroup, Condition, Node, Not, conditions_in, shortened
+from polysema.indexes.filters.conditions import BooleanGroup, Condition, Node, Not, conditions_in
 from polysema.indexes.filters.evaluation import Column, evaluate, run, true_rows
 from polysema.indexes.filters.grammar import MAX_DEPTH, MAX_TESTS, read_node
 
@@ -109,7 +110,7 @@ def _no_column(name: str, there: Sequence[str]) -> PolysemaError:
     shown = ", ".join(there[:20]) + (", …" if len(there) > 20 else "")
     near = process.extractOne(name[:100], there, scorer=fuzz.ratio, score_cutoff=50)
     hint = f"; did you mean {near[0]}?" if near else ""
-    return PolysemaError(f"there is no column {shortened(name)!r} to filter by; there are: {shown or 'none'}{hint}")
+    return PolysemaError(f"there is no column {clip_text(name)!r} to filter by; there are: {shown or 'none'}{hint}")
 
 
 def parse(text: str) -> Filter:

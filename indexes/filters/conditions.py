@@ -70,8 +70,3 @@ def _literal(value: Value) -> str:
     if isinstance(value, str):
         return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
     return str(value)
-
-
-def shortened(text: str) -> str:
-    """A text as a message shows it."""
-    return text if len(text) <= 60 else text[:57] + "…"

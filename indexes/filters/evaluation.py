@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from polysema.core.display import clip_text
 from polysema.core.errors import PolysemaError
-from polysema.indexes.filters.conditions import Condition, Node, Not, shortened
+from polysema.indexes.filters.conditions import Condition, Node, Not
 from polysema.indexes.filters.texts import TEXT_OPERATORS, equal_text, match_text
 
 Column: TypeAlias = "pa.Array | pa.ChunkedArray"
@@ -105,7 +106,7 @@ def _list(test: Condition, array: pa.Array) -> pa.Array:
         raise PolysemaError(
             f"column {test.column!r} holds {array.type}, which can't be compared; only contains and the other "
             "operators of texts, of one of its elements, is null and is not null are allowed; got "
-            f"{shortened(str(test))}"
+            f"{clip_text(str(test))}"
         )
     lists = array.cast(pa.large_list(array.type.value_type))
     elements = pc.list_flatten(lists)
@@ -128,7 +129,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _misfit(test: Condition, kind: "pa.DataType | str", wanted: str) -> PolysemaError:
-    return PolysemaError(f"column {test.column!r} holds {kind}: compare it with {wanted}; got {shortened(str(test))}")
+    return PolysemaError(f"column {test.column!r} holds {kind}: compare it with {wanted}; got {clip_text(str(test))}")
 
 
 def _constant(array: pa.Array, value: bool) -> pa.Array:
@@ -158,7 +159,7 @@ def _bool(test: Condition, array: pa.Array) -> pa.Array:
     if test.op not in ("=", "!=", "in") or not all(isinstance(value, bool) for value in test.values):
         raise PolysemaError(
             f"column {test.column!r} holds {array.type}; only = true, = false and is null are allowed; got "
-            f"{shortened(str(test))}"
+            f"{clip_text(str(test))}"
         )
     if test.op == "in":
         return _known(array, pc.is_in(array, value_set=pa.array(sorted(set(test.values)), pa.bool_())))

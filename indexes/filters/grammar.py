@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from polysema.core.display import clip_text
 from polysema.core.errors import PolysemaError
-from polysema.indexes.filters.conditions import KEYWORDS, BooleanGroup, Condition, Node, Not, Value, shortened
+from polysema.indexes.filters.conditions import KEYWORDS, BooleanGroup, Condition, Node, Not, Value
 from polysema.indexes.filters.texts import TEXT_OPERATORS
 
 MAX_TEXT = 200_000  # characters
@@ -81,7 +82,7 @@ class _Reader:
     def _error(self, expected: str) -> PolysemaError:
         place = self.now.place
         before, after = self.text[max(0, place - 30) : place], self.text[place : place + 30]
-        got = "its end" if self.now.kind == "end" else repr(shortened(self.now.text))
+        got = "its end" if self.now.kind == "end" else repr(clip_text(self.now.text))
         shown = re.sub(
             r"\s", " ", f"{'…' if place > 30 else ''}{before}▸{after}{'…' if len(self.text) > place + 30 else ''}"
         )

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from polysema.core.display import clip_text
 from polysema.core.errors import PolysemaError
-from polysema.indexes.filters.conditions import Condition, shortened
+from polysema.indexes.filters.conditions import Condition
 
 MAX_PATTERN = 1_000  # characters of a regular expression
 
@@ -71,6 +72,6 @@ def _check_expression(test: Condition, pattern: str) -> None:
     except pa.ArrowException as error:
         reason = " ".join(str(error).split())
         raise PolysemaError(
-            f"the regular expression {shortened(pattern)!r} of column {test.column!r} can't be read: "
-            f"{shortened(reason)}"
+            f"the regular expression {clip_text(pattern)!r} of column {test.column!r} can't be read: "
+            f"{clip_text(reason)}"
         ) from None

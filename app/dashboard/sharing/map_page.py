@@ -9,6 +9,7 @@ from polysema.app.dashboard.components.whole_plot import WholePlot
 from polysema.app.dashboard.sharing.map_plot import map_plot
 from polysema.app.dashboard.sharing.offline_page import OfflinePage, packed
 from polysema.app.explorer.results import SpaceMap
+from polysema.core.display import clip_text
 from polysema.core.maps.regions import Regions
 
 MAX_MEGABYTES = 20
@@ -98,11 +99,7 @@ def _cut(plot: WholePlot, length: int) -> dict[str, object]:
     details: list[str] | None = plot.texts["details"]
     marks: list[list[int]] | None = plot.texts["marks"]
     return {
-        "labels": [_shortened(text, length) for text in labels],
-        "details": None if details is None else [_shortened(text, length) for text in details],
+        "labels": [clip_text(text, length) for text in labels],
+        "details": None if details is None else [clip_text(text, length) for text in details],
         "marks": None if marks is None else [[min(start, length), min(end, length)] for start, end in marks],
     }
-
-
-def _shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
