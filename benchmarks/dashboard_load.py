@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 from tests.browser.conftest import FLAGS, at_rest, chromium, running_dashboard  # noqa: E402
 
 PAGES = {
-    "/": "text=leads nearest to",
+    "/analogies": "text=leads nearest to",
     "/neighbors": "text=whatever the sentence",
     "/neighbors?mode=A+word+in+a+sentence": "text=The static vector knows",
     "/contexts?map=PCA": "text=At layer 6",
