@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
@@ -97,6 +98,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: place(item.nodeid))
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> FolderScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
     """What `--dist loadfile` does, by folders too, with what each process collected."""
-    return FolderScheduling(config)
+    return FolderScheduling(config, log)

@@ -33,6 +33,7 @@ def test_what_waits_has_a_process_of_its_own_and_all_tests_run(tmp_path: Path) -
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(run, cwd=tmp_path, env=own, capture_output=True, text=True, check=False)
     assert "24 passed" in done.stdout, done.stdout + done.stderr
+    assert "Number of units" not in done.stdout, "the scheduler speaks of its own affairs"
     ran = [path.name.split(".")[-1] for path in (tmp_path / "tests" / "engines").glob("*.gw*")]
     assert ran == [WAITING_PROCESS] * 2
     others = {path.name.split(".")[-1] for path in (tmp_path / "tests").glob("[cs]*/*.gw*")}

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -145,6 +146,17 @@ class RayNodes:
     remove_node: Callable[[], None]
 
 
+def _head(start: Callable[[], Any]) -> Any:
+    """The cluster's first node; Ray waits half a minute for its server, which may take longer to be read at first."""
+    for _ in range(2):
+        try:
+            return start()
+        except RuntimeError as error:
+            if "Timed out waiting for file" not in str(error):
+                raise
+    return start()
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayNodes]:
     with pytest.MonkeyPatch.context() as patch:
@@ -156,7 +168,7 @@ def cluster() -> Iterator[RayNodes]:
 
         small = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
         port = free_port()
-        made = Cluster(True, head_node_args={**small, "ray_client_server_port": port})
+        made = _head(lambda: Cluster(True, head_node_args={**small, "ray_client_server_port": port}))
         nodes = [made.add_node(**small)]
         made.wait_for_nodes()
         try:

@@ -146,6 +146,7 @@ def profile(chromium_type: Any, dashboard: str, profile_folder: Path) -> Iterato
         viewport={"width": 1440, "height": 1000},
         base_url=dashboard,
     )
+    launched.set_default_navigation_timeout(120_000)  # of a busy machine
     yield launched
     launched.close()
 
