@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from polysema.core.environment import wait_without_spinning
+
 ROOT = Path(__file__).parent.parent
 NO_BROWSER = "Chromium is not here"
 # pulled weights and derived data of the tests: never the user's own, kept from one run to the next
@@ -16,9 +18,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # each process of the tests, and each command that they start, would compile all modules anew
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# The threads of a matrix product wait for each other busily by default. Where other processes want the same cores, as
-# the workers of the tests and the dashboards that they start do, that takes three times the processor time.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# torch, which is imported below, reads this
+wait_without_spinning()
 # Processes that share the cores are quicker with the threads that they can really have.
 THREADS = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):

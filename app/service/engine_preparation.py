@@ -90,7 +90,7 @@ class EnginePreparation:
                 os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
 
     def close(self) -> None:
-        """End an export that is under way; nothing of it stays."""
+        """End an export that is under way; the next one sweeps away what it had begun."""
         if self._is_busy():
             assert self._process is not None
             self._process.terminate()

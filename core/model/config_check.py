@@ -19,11 +19,11 @@ MAX_MESSAGE = 240
 RUNS_CODE = "trust_remote_code"  # the option of transformers that runs what comes with a model
 
 
-def read_config(place: str, **options: str | bool) -> "PretrainedConfig":
-    """The config of a folder or hub id, as transformers reads it.
+def read_config(folder: Path, **options: str | bool) -> "PretrainedConfig":
+    """The config of a folder, as transformers reads it.
 
     Args:
-        place: The folder or the hub id.
+        folder: The folder of a model.
         **options: Handed to transformers.
 
     Returns:
@@ -37,10 +37,10 @@ def read_config(place: str, **options: str | bool) -> "PretrainedConfig":
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
+        return AutoConfig.from_pretrained(str(folder), trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, StrictDataclassError) as error:
         if RUNS_CODE in str(error):
-            raise UnreadableError(f"{place} can't be loaded as a model: {own_code()}") from None
+            raise UnreadableError(f"{folder} can't be loaded as a model: {own_code()}") from None
         raise ValueError(first_words(error)) from None
 
 
@@ -113,7 +113,7 @@ def _number(config: "PretrainedConfig", names: tuple[str, ...]) -> int | None:
 def check_folder_config(folder: Path, n_weights: int | None = None) -> "PretrainedConfig":
     """The config of a folder, checked; raises `UnreadableError` where it can't be read, and as `check_config`."""
     try:
-        config = read_config(str(folder), local_files_only=True)
+        config = read_config(folder, local_files_only=True)
     except UserError:
         raise
     except ValueError as error:

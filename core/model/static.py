@@ -136,7 +136,7 @@ def token_names(folder: Path) -> list[str]:
 
 def _piece_names(folder: Path) -> list[str]:
     """The same of a folder whose tokenizer is SentencePiece's alone."""
-    tokenizer = read_tokenizer(str(folder), folder.name, str(read_json(folder / "config.json").get("model_type", "")))
+    tokenizer = read_tokenizer(folder, folder.name, str(read_json(folder / "config.json").get("model_type", "")))
     check_vocabulary(tokenizer, str(folder))
     vocabulary = tokenizer.get_vocab()
     special = set(tokenizer.all_special_tokens) | set(tokenizer.get_added_vocab())

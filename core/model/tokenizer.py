@@ -84,11 +84,11 @@ class Tokenizer(Protocol):
         """The text that ids stand for."""
 
 
-def read_tokenizer(place: str, name: str, model_type: str, **options: bool | str) -> Tokenizer:
-    """The tokenizer of a folder or hub id, which tells the characters of its tokens.
+def read_tokenizer(folder: Path, name: str, model_type: str, **options: bool | str) -> Tokenizer:
+    """The tokenizer of a folder, which tells the characters of its tokens.
 
     Args:
-        place: The folder or the hub id.
+        folder: The folder of a model.
         name: What it is called in messages.
         model_type: The family, as the config names it.
         **options: Handed to transformers.
@@ -102,14 +102,14 @@ def read_tokenizer(place: str, name: str, model_type: str, **options: bool | str
     """
     import transformers
 
-    check_sentencepiece(Path(place), name)
+    check_sentencepiece(folder, name)
     own = TOKENIZER_CLASSES.get(model_type)
-    if own is not None and not (Path(place) / TOKENIZER_FILE).is_file():
-        tokenizer = getattr(transformers, own).from_pretrained(place, **options)
+    if own is not None and not (folder / TOKENIZER_FILE).is_file():
+        tokenizer = getattr(transformers, own).from_pretrained(str(folder), **options)
     else:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Recommended: pip install sacremoses")  # which makes no token
-            tokenizer = transformers.AutoTokenizer.from_pretrained(place, use_fast=True, **options)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), use_fast=True, **options)
     if tokenizer.is_fast:
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.backend_tokenizer.no_padding()

@@ -58,9 +58,9 @@ def read_model(found: ModelLocation, dtype: "torch.dtype", watch: Watch) -> Read
     options = _options()
     watch("read the config", 0, 1)
     try:
-        config = read_config(_place(found), **{name: one for name, one in options.items() if name != RUNS_CODE})
-        check_config(found.name, config, len(weight_shapes(Path(_place(found)))))
-        tokenizer = read_tokenizer(_place(found), found.name, config.model_type, **options)
+        config = read_config(_folder(found), **{name: one for name, one in options.items() if name != RUNS_CODE})
+        check_config(found.name, config, len(weight_shapes(_folder(found))))
+        tokenizer = read_tokenizer(_folder(found), found.name, config.model_type, **options)
         try:
             with weights_told(watch):
                 model, info = _weights(found, config, dtype, options)
@@ -85,8 +85,9 @@ def read_model(found: ModelLocation, dtype: "torch.dtype", watch: Watch) -> Read
     return ReadModel(config, tokenizer, model, (*unread, *_check_tokens(found.name, tokenizer, model)))
 
 
-def _place(found: ModelLocation) -> str:
-    return str(found.path)
+def _folder(found: ModelLocation) -> Path:
+    assert found.path is not None, "what is read lies on this machine"
+    return found.path
 
 
 def _options() -> dict[str, Any]:
@@ -110,11 +111,11 @@ def _weights(
 
     load = {"config": config, "use_safetensors": True, "dtype": dtype, "output_loading_info": True, **options}
     kind = _with_head(config)
-    model, info = (kind or AutoModel).from_pretrained(_place(found), **load)
+    model, info = (kind or AutoModel).from_pretrained(str(_folder(found)), **load)
     if kind is not None and not getattr(config, "is_encoder_decoder", False) and _of_head(model, info):
-        model, info = AutoModel.from_pretrained(_place(found), **load)  # the config names a head that isn't there
+        model, info = AutoModel.from_pretrained(str(_folder(found)), **load)  # the config names a head that isn't there
     if kind is AutoModelForMaskedLM and config.model_type in TWO_HEADS and info.get("unexpected_keys"):
-        both, of_both = AutoModelForPreTraining.from_pretrained(_place(found), **load)
+        both, of_both = AutoModelForPreTraining.from_pretrained(str(_folder(found)), **load)
         if not _missing(of_both):  # as bert-base-uncased, whose config names one of its two heads
             return both, of_both
     return model, info
@@ -130,7 +131,7 @@ def _first_mismatch(found: ModelLocation, config: "PretrainedConfig") -> str:
     prefix, expected = f"{model.base_model_prefix}.", {}
     for key, parameter in model.named_parameters():
         expected[key.removeprefix(prefix)] = tuple(parameter.shape)
-    for key, shape in weight_shapes(Path(_place(found))).items():
+    for key, shape in weight_shapes(_folder(found)).items():
         wanted = expected.get(key.removeprefix(prefix), shape)
         if wanted != shape:
             return f"{key} is {shape} in the file and {wanted} by the config"
@@ -250,7 +251,7 @@ def _cannot(found: ModelLocation, error: Exception) -> UserError:
             f"{found.name} can't be loaded as a model: a file of its weights is cut off or damaged ({first}); get "
             "it again"
         )
-    if (Path(_place(found)) / WEIGHTS_FILE).is_file():
+    if (_folder(found) / WEIGHTS_FILE).is_file():
         return UnreadableError(
             f"{found.name} can't be loaded as a model: {WEIGHTS_FILE} are weights as they ship with polysema, which "
             "unpacks them for a name of the catalog, such as marian-en-fr: give the name"
