@@ -128,6 +128,12 @@ class BusyError(UserError):
     code = "busy"
 
 
+class BeyondMemoryError(UserError):
+    """A model, or several together, that take more memory than this machine has free; the message says how much."""
+
+    code = "beyond_memory"
+
+
 class DiskFullError(UserError):
     """No room is left where something was to be written; what was acknowledged before is whole."""
 

@@ -38,6 +38,7 @@ ERRORS: dict[str, type[UserError]] = {
         errors.ConflictError,
         errors.CorruptError,
         errors.BusyError,
+        errors.BeyondMemoryError,
         errors.DiskFullError,
         errors.StorageError,
     )

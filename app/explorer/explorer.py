@@ -6,7 +6,6 @@ It opens things and hands out handles: `explorer.space(name)` a `WordSpace`, `ex
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from polysema.app.explorer.cache import SingleFlightCache
 from polysema.app.explorer.collection_search import CollectionSearch
 from polysema.app.explorer.engine_search import engine_search
 from polysema.app.explorer.model_names import ModelNames
+from polysema.app.explorer.model_room import ModelRoom
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, ModelOptions
 from polysema.app.explorer.results.spaces import ModelCards, SpaceNames, space_names
 from polysema.app.explorer.space_search import SpaceSearch
@@ -26,8 +26,7 @@ from polysema.app.explorer.word_space import WordSpace
 from polysema.core.argument_types import checked_arguments
 from polysema.core.environment import home
 from polysema.core.errors import list_of
-from polysema.core.model.catalog import ModelLocation, split_layer
-from polysema.core.model.loading_cost import check_memory_together, free_memory
+from polysema.core.model.catalog import split_layer
 from polysema.core.model.model_folder import is_static_embedding
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Space
@@ -72,6 +71,7 @@ class Explorer:
         self._device = device
         self._folder = collections or home() / "collections"
         self._models = SingleFlightCache(MAX_MODELS, lambda one: one.memory_bytes, MAX_MODEL_BYTES)
+        self.room = ModelRoom(self.names, self._models)
         self._spaces = SingleFlightCache(MAX_SPACES)
         self._corpora = SingleFlightCache(MAX_CORPORA)
         self._given = SingleFlightCache(MAX_SPACES)
@@ -148,7 +148,7 @@ class Explorer:
             found = self.names.locate(name)
             if is_static_embedding(found.path):
                 return StaticTextExplorer(open_static_embedding(found), name)
-            self._make_room(found)
+            self.room.make(found)
             loaded = load_model(found, how.device, how.engine, how.compute, **how.named(progress))
             return ModelExplorer(self, loaded, name)
 
@@ -194,13 +194,12 @@ class Explorer:
             A way for each model, and a card for each where `figures` are wanted.
 
         Raises:
-            PolysemaError: There is no word in the text, or no such model.
+            PolysemaError: There is no word in the text, no such model, or not the memory for all of them.
         """
         from polysema.app.explorer.results.inside import FamiliesAnswer
 
         names = list_of(models, "models")
-        loaded = {handle.name for handle in self._models.values()}
-        check_memory_together(self.names.loading_bytes(name for name in names if name not in loaded))
+        self.room.check(names)
         return FamiliesAnswer.of([self.model(name).model for name in names], text, figures)
 
     def spaces(self) -> SpaceNames:
@@ -272,13 +271,6 @@ class Explorer:
         for kept in (self._models, self._spaces, self._corpora, self._given):
             kept.clear()
         self.__dict__.pop("maps", None)
-
-    def _make_room(self, found: ModelLocation) -> None:
-        """Let go of the models used longest ago as far as another one needs their memory."""
-        cost = self.names.loading_bytes([found.name]).get(found.name, 0)
-        while (free := free_memory()) is not None and cost > free and self._models.drop_oldest():
-            gc.unfreeze()  # a service leaves what stays out of its collections
-            gc.collect()
 
     def _collection(self, name: str) -> tuple[Path | None, str | None]:
         """The folder of the collection that a name stands for, and the space in it; None where it is none."""

@@ -11,7 +11,7 @@ from polysema.app.explorer.description import describe
 from polysema.app.explorer.opened_models import OpenedModel, opened_before
 from polysema.app.explorer.results.spaces import OPENED_SOURCE, ModelCards, model_card, model_cards
 from polysema.core.errors import ConflictError, NotFoundError, UserError
-from polysema.core.model.catalog import ModelLocation, catalog, folder_of, locate
+from polysema.core.model.catalog import ModelLocation, catalog, check_no_layer, folder_of, locate
 from polysema.core.model.catalog_file import CatalogEntry, Member, check_model_name
 from polysema.core.model.family import family_of_folder
 from polysema.core.model.hub import cached_folder
@@ -64,6 +64,7 @@ class ModelNames:
         """What a name stands for; raises as `locate` of the catalog does."""
         own = self._found.get(name)
         if own is None:
+            check_no_layer(name, self._found)
             return locate(name)
         row, found = own
         if found.hub_id and (folder := folder_of(row)) is not None:  # it was brought meanwhile

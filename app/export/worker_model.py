@@ -52,7 +52,7 @@ class WorkerModel:
         """Refuse more processes on this machine than its free memory has models for, before the first one begins.
 
         Raises:
-            UnavailableError: They don't fit; the message says how much they take.
+            BeyondMemoryError: They don't fit; the message says how much they take.
         """
         path = self.location.path
         if n_processes and path is not None and path.is_dir():

@@ -90,7 +90,10 @@ FAILURES: dict[int | str, dict[str, object]] = {
         (413, "The body is too large."),
         (415, "No such form of a body."),
         (421, "The Host header does not name this service."),
-        (422, "The request is invalid."),
+        (
+            422,
+            "The request is invalid, or asks for models that don't fit into the memory that is free (`beyond_memory`).",
+        ),
         (429, "Too much at once; see Retry-After."),
         (
             500,

@@ -24,6 +24,7 @@ STATUS = {
     "unreadable": 422,
     "incompatible": 409,
     "unavailable": 503,
+    "beyond_memory": 422,
     "conflict": 409,
     "corrupt": 500,
     "storage": 500,

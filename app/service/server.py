@@ -25,7 +25,7 @@ from polysema.app.service.pauses import shorten_pauses
 from polysema.app.service.processes import listening_socket
 from polysema.app.service.protocol import PatientProtocol
 from polysema.app.service.siblings import HOME, Place
-from polysema.core.errors import UnavailableError
+from polysema.core.errors import BeyondMemoryError
 from polysema.core.model.loading_cost import check_memory_together
 
 POLL_SECONDS = 5.0  # seconds that a job may take to its next step
@@ -43,7 +43,7 @@ def serve(explorer: Explorer, settings: Settings, first_line: str = "", place: P
     try:
         if place is None or place.number == HOME:
             check_memory_together(explorer.names.loading_bytes(settings.own_models))
-    except UnavailableError as error:  # those used last are kept, so it may do: one too big for itself is refused
+    except BeyondMemoryError as error:  # those used last are kept, so it may do: one too big for itself is refused
         log.warning("%s", json.dumps({"event": "memory", "message": str(error)}))
     if first_line:
         sys.stdout.write(f"{first_line}\n")

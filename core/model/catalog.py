@@ -6,6 +6,7 @@ Wherever a name of the catalog works, so do a local folder, a hub id (`owner/nam
 import importlib.util
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -180,6 +181,15 @@ def split_layer(name: str) -> tuple[str, int | None]:
     return found["name"], int(found["layer"])
 
 
+def check_no_layer(name: str, known: Collection[str]) -> None:
+    """Raise `UserError` for a layer behind a model's name, one of `known` or a path, where the model is asked for."""
+    model, layer = split_layer(name)
+    if layer is not None and (model in known or Path(model).expanduser().exists()):
+        raise UserError(
+            f"{name} is one layer of {model}, and here the model is asked for, with all of its layers: write {model}"
+        )
+
+
 def locate(name: str) -> ModelLocation:
     """What a name stands for: an entry of the catalog, a local folder, a file of vectors, or a hub id.
 
@@ -196,10 +206,11 @@ def locate(name: str) -> ModelLocation:
     hub = HUB_ID.fullmatch(name)
     if hub is not None and ".." not in name and not path.parent.is_dir():
         return ModelLocation(name, hub_id=hub["id"], revision=hub["revision"] or "")
-    names = ", ".join(row.name for row in catalog())
+    names = [row.name for row in catalog()]
+    check_no_layer(name, names)
     raise NotFoundError(
-        f"there is no model or space {name!r}: give a name of the catalog ({names}), a folder, a hub id or a "
-        "file of vectors"
+        f"there is no model or space {name!r}: give a name of the catalog ({', '.join(names)}), a folder, a hub id "
+        "or a file of vectors"
     )
 
 

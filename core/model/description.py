@@ -1,5 +1,6 @@
 """What a model is and what it costs, told before anything of it is loaded."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from math import prod
@@ -12,7 +13,7 @@ from polysema.core.model.family import family_of_config
 from polysema.core.model.gguf import is_gguf
 from polysema.core.model.hub import cached_folder
 from polysema.core.model.hub_download import bring_config, hub_listing
-from polysema.core.model.loading_cost import BYTES_OF_DTYPE, count_parameters, loading_cost, weight_shapes
+from polysema.core.model.loading_cost import BYTES_OF_DTYPE, check_memory, count_parameters, loading_cost, weight_shapes
 from polysema.core.model.lora import read_adapter
 from polysema.core.model.model_folder import CONFIG_FILE, WEIGHTS, check_code, check_folder, is_adapter, read_json
 from polysema.core.space.space import Family
@@ -70,6 +71,21 @@ def describe_model(name: "str | ModelLocation", dtype: str = "float32") -> Model
         told = (base.model_type, architecture, base.n_parameters, base.file_bytes + size, base.loading_bytes)
         return ModelDescription(found.name, base.family, *told, license_of(path) or base.license, base.tokenizer)
     return _folder(found, path, dtype)
+
+
+def check_before(found: ModelLocation, dtype: str) -> None:
+    """Refuse a model that can't be loaded here before it is brought from the hub, or converted from GGUF.
+
+    Args:
+        found: Where it is.
+        dtype: Of the weights.
+
+    Raises:
+        BeyondMemoryError: It doesn't fit into the memory that is free.
+        PolysemaError: As `describe_model` does; where only the hub doesn't answer, bringing it says so.
+    """
+    with suppress(UnavailableError):
+        check_memory(found.name, describe_model(found, dtype).loading_bytes, dtype)
 
 
 def _folder(found: ModelLocation, path: Path, dtype: str) -> ModelDescription:

@@ -14,6 +14,7 @@ from polysema.core.model.catalog import GGUF_SUFFIX
 from polysema.core.progress import Progress, no_progress
 
 MAGIC = b"GGUF"
+GGUF_DTYPE = "float32"  # in which its weights are unpacked, whatever they are loaded in afterwards
 
 STEPS = 3
 CONVERT_SECONDS = 3600.0  # seconds in which another process may be at the same file
@@ -45,20 +46,35 @@ def converted(source: Path, progress: Progress = no_progress) -> Path:
         UnavailableError: What reads the format isn't installed.
         UnreadableError: It is no GGUF, or of an architecture that isn't read.
     """
+    folder = conversion_folder(source)
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with file_lock(folder.parent / f".{folder.name}.lock", CONVERT_SECONDS, f"{source} is being converted elsewhere"):
+        if not folder.is_dir():
+            with atomic_folder(folder) as made:
+                convert(source, made, progress)
+    return folder
+
+
+def conversion_folder(source: Path) -> Path:
+    """Where a GGUF file is put as a folder of transformers; another where the file has changed.
+
+    Args:
+        source: The file.
+
+    Returns:
+        A folder in POLYSEMA_HOME, which is there once the file was converted.
+
+    Raises:
+        UnreadableError: It is no GGUF.
+    """
     with source.open("rb") as file:
         if file.read(4) != MAGIC:
             raise UnreadableError(f"{source} can't be read as GGUF: it doesn't begin with GGUF")
     stat = source.stat()
     key = hashlib.sha256(f"{source.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}".encode()).hexdigest()[:16]
-    folder = home() / "models" / f"gguf-{key}"
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with file_lock(folder.parent / f".gguf-{key}.lock", CONVERT_SECONDS, f"{source} is being converted elsewhere"):
-        if not folder.is_dir():
-            with atomic_folder(folder) as made:
-                convert(source, made, progress)
-    return folder
+    return home() / "models" / f"gguf-{key}"
 
 
 def convert(source: Path, folder: Path, progress: Progress) -> None:

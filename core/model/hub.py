@@ -12,6 +12,7 @@ DEFAULT_REVISION = "main"
 INDEX_FILE = "model.safetensors.index.json"
 HUB_ID_EXAMPLE = "google-bert/bert-base-uncased"
 HUB_ADDRESS = "https://huggingface.co"
+OFFLINE = "HF_HUB_OFFLINE is set"
 OFFLINE_VALUES = {"1", "true", "yes", "on"}
 REACH_SECONDS = 3.0  # seconds in which the hub has to answer
 
@@ -96,7 +97,7 @@ def why_unreachable() -> str:
         One line, empty where it answers.
     """
     if is_offline():
-        return "HF_HUB_OFFLINE is set"
+        return OFFLINE
     request = urllib.request.Request(f"{hub_address()}/api/models?limit=1", method="HEAD")  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=REACH_SECONDS):  # noqa: S310

@@ -8,7 +8,15 @@ from typing import Any
 from polysema.core.errors import NotFoundError, UnavailableError
 from polysema.core.model.catalog import ModelLocation
 from polysema.core.model.config_check import first_words
-from polysema.core.model.hub import DEFAULT_REVISION, REACH_SECONDS, cached_folder, hub_address, hub_cache
+from polysema.core.model.hub import (
+    DEFAULT_REVISION,
+    OFFLINE,
+    REACH_SECONDS,
+    cached_folder,
+    hub_address,
+    hub_cache,
+    is_offline,
+)
 from polysema.core.model.model_folder import CONFIG_FILE, CONVERTED
 from polysema.core.model.watched_load import Watch
 from polysema.core.progress import Progress, no_progress
@@ -19,6 +27,7 @@ WEIGHT_FILES = ("model.safetensors", "model-*-of-*.safetensors")
 TEXT_FILES = ("*.json", "*.txt", "*.model", "*.spm", "*.jinja")
 NOT_THERE = (401, 403, 404)  # what the hub answers for models that aren't there, or are for some people
 OTHER_FORMS = ("onnx/*", "openvino/*")
+ADVICE = "check the id and the connection, or give a local folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,7 @@ def hub_listing(found: ModelLocation) -> HubListing:
     except Exception as error:  # the hub's client raises types of its own
         raise UnavailableError(
             f"{found.name} is a model of the hub that is not on this machine, and the hub doesn't tell of it "
-            f"({why(error)}); check the id and the connection, or give a local folder"
+            f"({why(error)}); {ADVICE}"
         ) from None
     sizes = {one.rfilename: one.size or 0 for one in info.siblings or ()}
     weights = [name for name in sizes if any(fnmatch(name, pattern) for pattern in WEIGHT_FILES)]
@@ -75,6 +84,8 @@ def why(error: Exception) -> str:
     Returns:
         A part of a line.
     """
+    if is_offline():
+        return OFFLINE
     status = getattr(getattr(error, "response", None), "status_code", 0)
     return "it has no such model, or not for everybody" if status in NOT_THERE else first_words(error)[:160]
 
@@ -103,8 +114,7 @@ def bring(found: ModelLocation, watch: Watch) -> ModelLocation:
             if watch.ended_by(error):
                 raise
             raise NotFoundError(
-                f"{found.name} can't be loaded from the hub or its cache ({why(error)}); check the id and the "
-                "connection, or give a local folder"
+                f"{found.name} can't be loaded from the hub or its cache ({why(error)}); {ADVICE}"
             ) from None
         folder = cached_folder(found.hub_id, found.revision)
     if folder is None:
@@ -151,8 +161,7 @@ def bring_config(found: ModelLocation) -> Path:
         )
     except Exception as error:  # the hub's client raises types of its own
         raise UnavailableError(
-            f"{found.name} is not on this machine, and can't be brought from the hub ({why(error)}); check the id and "
-            "the connection, or give a local folder"
+            f"{found.name} is not on this machine, and can't be brought from the hub ({why(error)}); {ADVICE}"
         ) from None
     return Path(path).parent
 

@@ -9,13 +9,14 @@ from polysema.core.errors import UnavailableError, UserError
 from polysema.core.import_lock import IMPORTING
 from polysema.core.model.catalog import ModelLocation, locate
 from polysema.core.model.config_check import count_heads, count_layers
+from polysema.core.model.description import check_before
 from polysema.core.model.engine import TorchEngine
 from polysema.core.model.family import family_of_config
 from polysema.core.model.final_norm import find_final_norm
-from polysema.core.model.gguf import converted, is_gguf
+from polysema.core.model.gguf import GGUF_DTYPE, conversion_folder, converted, is_gguf
 from polysema.core.model.hub_download import bring
 from polysema.core.model.language_model import LanguageModel
-from polysema.core.model.loading_cost import check_memory
+from polysema.core.model.loading_cost import check_memory, loading_cost
 from polysema.core.model.lora import Adapter, merge, read_adapter
 from polysema.core.model.model_folder import check_folder, files_hash, is_adapter
 from polysema.core.model.tokenizer import Tokenizer
@@ -111,10 +112,12 @@ class _Way(NamedTuple):
 def _weights_read(name: "str | ModelLocation", way: _Way, watch: Watch) -> LanguageModel:
     """The model on the engine torch: found, brought, converted and checked before it is read."""
     found, adapter = _weights_of(locate(name) if isinstance(name, str) else name, watch)
+    if found.path is None:
+        check_before(found, way.dtype)
     found = bring(found, watch)
     assert found.path is not None
     check_folder(found.path)
-    check_memory(found.name, found.path, way.dtype)
+    check_memory(found.name, loading_cost(found.path, way.dtype), way.dtype)
     with IMPORTING:
         return _load(found, way, adapter, watch)
 
@@ -132,6 +135,8 @@ def _weights_of(found: ModelLocation, progress: Progress) -> tuple[ModelLocation
         adapter = read_adapter(found)
         return replace(adapter.base, name=found.name), adapter
     if found.path is not None and is_gguf(found.path):
+        if not conversion_folder(found.path).is_dir():
+            check_before(found, GGUF_DTYPE)
         return replace(found, path=converted(found.path, progress)), None
     return found, None
 

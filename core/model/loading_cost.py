@@ -7,7 +7,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polysema.core.errors import UnavailableError, UnreadableError
+from polysema.core.errors import BeyondMemoryError, UnreadableError
 from polysema.core.model.catalog import catalog
 from polysema.core.model.model_folder import WEIGHTS
 
@@ -92,41 +92,42 @@ def stored_bytes(name: str, folder: Path | None) -> int:
     return sum(path.stat().st_size for path in files)
 
 
-def check_memory(name: str, folder: Path, dtype: str) -> None:
+def check_memory(name: str, cost: int, dtype: str) -> None:
     """Refuse a model that doesn't fit into the memory that is free.
 
     Args:
         name: What it is called in the message.
-        folder: Where it is.
+        cost: The bytes that it takes once it is loaded.
         dtype: Of the weights.
 
     Raises:
-        UnavailableError: It is bigger.
+        BeyondMemoryError: It is bigger.
     """
     free = free_memory()
-    cost = loading_cost(folder, dtype)
     if free is not None and cost > free:
         half = "; float16 or bfloat16 take half" if dtype == "float32" else ""
-        raise UnavailableError(
+        raise BeyondMemoryError(
             f"{name} takes {cost / GIGABYTE:.1f} GB of memory in {dtype}, and {free / GIGABYTE:.1f} GB are free{half}; "
             "free memory or take a smaller model"
         )
 
 
-def check_memory_together(costs: Mapping[str, int]) -> None:
+def check_memory_together(costs: Mapping[str, int], reserve: int = 0) -> None:
     """Refuse models that don't fit into the free memory together, before the first of them is loaded.
 
     Args:
         costs: The bytes of memory that each takes, by name.
+        reserve: The bytes that are taken by what is let go of where its memory is needed.
 
     Raises:
-        UnavailableError: They are bigger; the message names them.
+        BeyondMemoryError: They are bigger; the message names them.
     """
     free, total = free_memory(), sum(costs.values())
+    free = None if free is None else free + reserve
     if free is not None and total > free:
         each = ", ".join(f"{name} {cost / GIGABYTE:.1f} GB" for name, cost in costs.items())
         together = " together" if len(costs) > 1 else ""
-        raise UnavailableError(
+        raise BeyondMemoryError(
             f"{' and '.join(costs)} take{'s' if len(costs) == 1 else ''} {total / GIGABYTE:.1f} GB of memory"
             f"{together}, and {free / GIGABYTE:.1f} GB are free ({each}); free memory, or take fewer or smaller models"
         )

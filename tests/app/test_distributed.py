@@ -25,7 +25,7 @@ from polysema.app.export.rows import ShardTexts
 from polysema.app.export.run import shard_work, verify
 from polysema.app.export.worker_model import WorkerModel
 from polysema.core.corpus import Corpus, open_records
-from polysema.core.errors import ConflictError, NotFoundError, UnavailableError, UserError
+from polysema.core.errors import BeyondMemoryError, ConflictError, NotFoundError, UserError
 from polysema.core.measure.annotations import LabeledWord, annotations_of
 from polysema.core.model.catalog import locate
 from polysema.core.model.load import load_model
@@ -315,5 +315,5 @@ def test_work_that_ends_its_workers_is_given_up(monkeypatch: pytest.MonkeyPatch)
 def test_more_processes_than_memory_are_refused(tiny: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     model = WorkerModel.of(load_model(str(tiny["bert"]), "cpu", "torch"), locate(str(tiny["bert"])))
     monkeypatch.setattr("polysema.core.model.loading_cost.free_memory", lambda: 1000)
-    with pytest.raises(UnavailableError, match=r"3 processes with .* take.* GB of memory, and 0.0 GB are free"):
+    with pytest.raises(BeyondMemoryError, match=r"3 processes with .* take.* GB of memory, and 0.0 GB are free"):
         model.check_memory(connect("local:3").n_here)

@@ -93,8 +93,11 @@ def test_names_that_stand_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path:
         locate("")
     with pytest.raises(UserError, match="glove-6b-50d is a static space"):
         load_model("glove-6b-50d")
-    with pytest.raises(NotFoundError, match="some/model can't be loaded from the hub or its cache"):
+    with pytest.raises(NotFoundError, match=r"some/model can't be loaded .* \(HF_HUB_OFFLINE is set\); check the id"):
         load_model("some/model")
+    for name in ("minilm-l6@3", f"{tmp_path}@-1"):
+        with pytest.raises(UserError, match=rf"^{name} is one layer of (.*), and here the model .*: write \1$"):
+            load_model(name)
     (tmp_path / "notes.pdf").write_bytes(b"%PDF")
     assert locate(str(tmp_path / "notes.pdf")).is_vectors
     with pytest.raises(UnreadableError, match=r"notes\.pdf is a PDF file: give a file of vectors"):

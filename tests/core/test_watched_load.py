@@ -15,7 +15,7 @@ import torch
 
 from polysema.app.cli.output import progress_bar
 from polysema.app.explorer import Explorer, ModelOptions
-from polysema.core.errors import UserError
+from polysema.core.errors import BeyondMemoryError, UserError
 from polysema.core.jobs import JobCancelledError
 from polysema.core.model.catalog import locate
 from polysema.core.model.description import describe_model
@@ -142,6 +142,14 @@ def test_a_download_is_cancelled_and_keeps_nobody_waiting(hub: LocalHub, weights
     assert tables_in_memory(weights) == n_before
     hub.hold = lambda: None
     assert load_model(NAME, "cpu", "torch").dim == 16
+
+
+def test_a_model_of_the_hub_bigger_than_memory_is_not_brought(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polysema.core.model.loading_cost.free_memory", lambda: 1000)
+    hub.hold = lambda: pytest.fail("its weights are brought")
+    with pytest.raises(BeyondMemoryError, match=rf"{NAME} takes 0.0 GB of memory in float32, and 0.0 GB are free"):
+        load_model(NAME, "cpu", "torch")
+    assert cached_folder(NAME) is None
 
 
 def test_a_download_that_ended_between_two_files_of_weights_goes_on(hub: LocalHub, weights: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from polysema.app.explorer import Explorer
-from polysema.core.errors import UnavailableError, UnreadableError
+from polysema.core.errors import BeyondMemoryError, UnavailableError, UnreadableError
 from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.description import describe_model
 from polysema.core.model.load import load_model
@@ -170,6 +170,17 @@ def test_a_model_bigger_than_memory_is_told_before_it_is_loaded(tiny: dict[str, 
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     assert count_parameters(folder) == n
     with pytest.raises(
-        UnavailableError, match=r"takes 40000.0 GB of memory in float32, and \d+.\d GB are free; float16"
+        BeyondMemoryError, match=r"takes 40000.0 GB of memory in float32, and \d+.\d GB are free; float16"
     ):
         load_model(str(folder), "cpu", "torch")
+
+
+def test_a_gguf_file_bigger_than_memory_is_told_before_it_is_converted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path / "home"))
+    write_gguf(tmp_path / "tiny.gguf")
+    monkeypatch.setattr("polysema.core.model.loading_cost.free_memory", lambda: 1000)
+    with pytest.raises(BeyondMemoryError, match=r"tiny.gguf takes .* GB of memory in float32, and 0.0 GB are free"):
+        load_model(str(tmp_path / "tiny.gguf"), "cpu", "torch")
+    assert not (tmp_path / "home").exists()

@@ -1,6 +1,7 @@
 """Models that can't be right, through Python, the shell, HTTP and the card before loading: one line, nothing loaded."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +14,10 @@ from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
 from polysema.app.cli.main import cli
+from polysema.app.client.client import Client
 from polysema.app.explorer import Explorer, ModelOptions
 from polysema.app.explorer.description import describe
-from polysema.core.errors import PolysemaError, UnavailableError
+from polysema.core.errors import BeyondMemoryError, PolysemaError
 from polysema.core.model import loading_cost
 from polysema.core.model.catalog import locate
 from tests.service.conftest import running
@@ -162,17 +164,37 @@ def test_three_models_too_big_for_the_machine_are_told_before_the_first_is_loade
     memory.write_text(f"MemTotal: 1 kB\nMemAvailable: {24 * 10**9 // 1024} kB\n")
     monkeypatch.setattr(loading_cost, "MEMORY_FILE", memory)
     monkeypatch.setattr(loading_cost, "GROUP_FILES", ())
-    with pytest.raises(UnavailableError, match=r"take 60.0 GB of memory together, and 24.0 GB are free"):
-        Explorer("cpu").compare_families("the bank", folders)
+    together = r"take 60.0 GB of memory together, and 24.0 GB are free \(big0 20.0 GB, .*; free memory, or take fewer"
+    own = {f"big{number}": folder for number, folder in enumerate(folders)}
+    explorer = Explorer("cpu", models=own)
+    with pytest.raises(BeyondMemoryError, match=together):
+        explorer.compare_families("the bank", list(own))
     arguments = [part for folder in folders for part in ("-m", folder)]
     result = CliRunner().invoke(cli, ["inside", "compare-families", "the bank", *arguments])
-    assert "take 60.0 GB of memory together" in str(result.exception)
-    memory.write_text(f"MemTotal: 1 kB\nMemAvailable: {10 * 10**9 // 1024} kB\n")
-    service = running(Explorer("cpu"), data=str(tmp_path / "data"), models=(f"big={folders[0]}",))
-    with service as (url, _):
-        answer = httpx.post(f"{url}/v1/embed", json={"model": "big", "texts": ["the bank"]}, trust_env=False)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
-    assert "big takes 20.0 GB of memory in float32, and 10.0 GB are free" in one_line(answer.text)
+    assert "take 60.0 GB of memory together" in one_line(str(result.exception))
+    served = tuple(f"{name}={folder}" for name, folder in own.items())
+    with running(explorer, data=str(tmp_path / "data"), models=served) as (url, _):
+        asked = httpx.post(
+            f"{url}/v1/compare-families", json={"models": list(own), "text": "the bank"}, trust_env=False
+        )
+        assert (asked.status_code, asked.json()["error"]["code"]) == (422, "beyond_memory"), asked.text
+        assert re.search(together, one_line(asked.json()["error"]["message"]))
+        memory.write_text(f"MemTotal: 1 kB\nMemAvailable: {10 * 10**9 // 1024} kB\n")
+        for path, body, status in (
+            ("/v1/embed", {"texts": ["the bank"]}, 422),
+            ("/v1/attention", {"text": "the bank"}, 422),
+            ("/v1/embeddings", {"input": "the bank"}, 400),
+        ):
+            alone = httpx.post(f"{url}{path}", json={"model": "big0", **body}, trust_env=False)
+            assert (alone.status_code, alone.json()["error"]["code"]) == (status, "beyond_memory"), alone.text
+            assert "Retry-After" not in alone.headers
+            assert (
+                "big0 takes 20.0 GB of memory in float32, and 10.0 GB are free; float16 or bfloat16 take half; "
+                "free memory or take a smaller model"
+            ) in one_line(alone.json()["error"]["message"])
+        with Client(url) as client, pytest.raises(BeyondMemoryError, match="big1 takes 20.0 GB"):
+            client.model("big1").embed(["the bank"])
+    assert explorer.memory_usage()["models"] == 0
 
 
 def test_a_container_has_no_more_than_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

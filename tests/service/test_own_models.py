@@ -13,7 +13,7 @@ from polysema.app.cli.main import cli
 from polysema.app.client.client import Client
 from polysema.app.config.loading import load_settings
 from polysema.app.explorer import Explorer
-from polysema.core.errors import UnavailableError, UserError
+from polysema.core.errors import BeyondMemoryError, UserError
 from polysema.core.model.loading_cost import check_memory_together
 from tests.conftest import build
 from tests.core.test_static_embedding import model2vec, table
@@ -119,6 +119,8 @@ def test_no_request_names_a_path(weights: Path, birds: Path, tmp_path: Path) -> 
     service = running(Explorer(), data=str(tmp_path / "data"), models=own)
     with service as (url, _), httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
         assert [one["id"] for one in http.get("/v1/models").json()["data"]] == ["minilm-l6", "mine"]
+        layer = http.post("/v1/attention", json={"model": "mine@1", "text": TEXT})
+        assert (layer.status_code, "mine@1 is one layer of mine" in layer.text) == (422, True), layer.text
         for place in (str(weights), str(birds), f"file:{birds}", "owner/name", "../birds.txt", "mine@99999"):
             refuses(http, place)
 
@@ -176,7 +178,7 @@ def test_the_table_of_the_settings_file(tmp_path: Path, birds: Path) -> None:
 
 def test_models_too_big_together_are_told() -> None:
     with pytest.raises(
-        UnavailableError, match=r"a and b take 2000000.0 GB of memory together, and .* free \(a 1000000.0 GB, b"
+        BeyondMemoryError, match=r"a and b take 2000000.0 GB of memory together, and .* free \(a 1000000.0 GB, b"
     ):
         check_memory_together({"a": 10**15, "b": 10**15})
     check_memory_together({"a": 1})

@@ -141,6 +141,7 @@ async def compare_families(request: FamiliesRequest, state: StateDep) -> Respons
         state.names.check(name)
 
     def ask() -> Response:
+        state.explorer.room.check(request.models)
         for name in request.models:
             model = state.explorer.model(name).internals.on_torch()
             count = check_read_tokens(state, model, [text_for(model, request.text)], None)
