@@ -62,7 +62,7 @@ def reader_of(space: Space) -> str:
     return space.origin.card()
 
 
-def vector_of(text: str, space: Space) -> Floats:
+def vector_of(text: str, space: Space, progress: Progress) -> Floats:
     """The vector of a word, a sum of words or a text, as the rows of the space were made.
 
     Of a space of words in texts: a term such as `bank@"…"` is the word there, a single word the mean of its
@@ -70,6 +70,8 @@ def vector_of(text: str, space: Space) -> Floats:
     """
     explorer = widgets.explorer()
     kind = kind_of(space)
+    if kind != OF_WORDS:  # the model that reads it is loaded first, which is watched and can be cancelled
+        explorer.model(space.origin.source, progress=progress)
     if kind == OF_TEXTS or (kind == OF_OCCURRENCES and " " in text.strip() and '"' not in text):
         widgets.check_length(text)
         found: Floats = query_vectors.text_vectors(explorer, [text], space)[0]
@@ -188,6 +190,6 @@ def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bo
     return done
 
 
-def _place(text: str, space: Space, found: SpaceMap, _progress: Progress) -> PlacedPoint:
-    vector = vector_of(text, space)
+def _place(text: str, space: Space, found: SpaceMap, progress: Progress) -> PlacedPoint:
+    vector = vector_of(text, space, progress)
     return PlacedPoint(text, vector, widgets.explorer().maps.place(found, vector[None])[0])

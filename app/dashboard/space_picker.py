@@ -1,15 +1,14 @@
 """Which space a page shows: static vectors, a collection, or the hidden states of the corpus at a layer of a model."""
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 
 import streamlit as st
 
 from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.decorators import fragment
+from polysema.app.dashboard.loading import loaded
 from polysema.app.dashboard.picker.choices import HIDDEN_SPACES
-from polysema.core.progress import Progress
 from polysema.core.space.space import Space
 
 
@@ -23,16 +22,10 @@ def layers_of(found: Iterable[str]) -> dict[str, tuple[int, ...]] | None:
             known[source] = ()
             continue
         model = source[:-1]
-        layers = work.answer(("layers", model), partial(_layers, model))
-        if layers is None:
+        if not loaded(model):
             return None
-        known[source] = layers
+        known[source] = widgets.explorer().model(model).senses.layers
     return known
-
-
-def _layers(model: str, progress: Progress) -> tuple[int, ...]:
-    progress(f"load {model}", 0, 1)
-    return widgets.explorer().model(model).senses.layers
 
 
 def pick_layer(source: str, layers: Sequence[int], key: str, last: bool = True) -> str:

@@ -68,6 +68,7 @@ def measure_bias(
             rows.append(_score(test.name, name, None, stacked, options.seed))
             notes += [note for each in lists for one in each for note in one.notes]
     for name in dict.fromkeys(models):
+        explorer.model(name, progress=progress)
         progress(f"embed with {name}", 0, 0)
         for test in tests:
             layers, vectors = _layer_means(explorer, name, test, options)

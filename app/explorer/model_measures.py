@@ -42,8 +42,8 @@ def measure_contextuality(
     rows: list[ContextualityScore] = []
     protocol = ""
     for name in list_of(models, "models"):
+        model = explorer.model(name, progress=progress).model
         progress(f"embed with {name}", 0, 0)
-        model = explorer.model(name).model
         n_words = sum(text.count(" ") + 1 for text in texts)
         _check_room(n_words * (model.n_layers + 1) * model.dim, "texts (--limit)")
         hidden = _embedded(explorer, name, texts, None, on)
@@ -143,8 +143,8 @@ def layer_vectors(
     on: str = "",
 ) -> tuple[tuple[int, ...], Floats]:
     """The vectors of occurrences at every layer, (n_layers, n, dim), in the order given."""
+    model = explorer.model(name, progress=progress).model
     progress(f"embed with {name}", 0, 0)
-    model = explorer.model(name).model
     _check_room(len(occurrences) * (model.n_layers + 1) * model.dim, "rows")
     hidden = _embedded(explorer, name, texts, occurrences, on)
     order = {(one.text, one.span): place for place, one in enumerate(hidden.occurrences)}

@@ -36,6 +36,10 @@ class ModelRoom:
         others = sum(size for name, size in kept.items() if name not in wanted)
         check_memory_together(self._names.loading_bytes(sorted(wanted - set(kept))), others)
 
+    def holds(self, name: str) -> bool:
+        """Whether a model is loaded now."""
+        return any(handle.name == name for handle in self._loaded.values())
+
     def make(self, found: ModelLocation) -> None:
         """Let go of the models used longest ago as far as another one needs their memory.
 

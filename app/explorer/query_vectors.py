@@ -13,6 +13,7 @@ from polysema.core.model.catalog import ModelLocation
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.model_folder import is_static_embedding
 from polysema.core.model.recipe import SentenceOptions
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.expression import Context, Term
 from polysema.core.space.space import Family, Floats, Origin, Space
 from polysema.indexes.engines.protocol import View
@@ -66,7 +67,7 @@ def occurrence(word: str, text: str, nth: int = 1, layer: int | None = None) -> 
     return Term(1.0, word, Context(text, layer, nth))
 
 
-def load_like(origin: Origin, found: ModelLocation | None = None) -> LanguageModel:
+def load_like(origin: Origin, found: ModelLocation | None = None, progress: Progress = no_progress) -> LanguageModel:
     """The model that made the vectors of a card; `found` is where it is, where that is known."""
     return load_model(
         found or origin.source,
@@ -74,6 +75,7 @@ def load_like(origin: Origin, found: ModelLocation | None = None) -> LanguageMod
         final_norm=origin.final_norm or "after",
         patient=False,
         bos=bool(origin.beginning),
+        progress=progress,
     )
 
 

@@ -34,7 +34,9 @@ def sense_report(
     """
     corpus = corpus or load_senses()
     words, names = [s.word for s in corpus.senses], [s.sense for s in corpus.senses]
-    found = [explorer.model(name).senses.accuracy(progress, corpus) for name in list_of(models, "models")]
+    found = [
+        explorer.model(name, progress=progress).senses.accuracy(progress, corpus) for name in list_of(models, "models")
+    ]
     return SenseReport(
         len(words),
         len(corpus.words),

@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from polysema.app.dashboard.picker import choices
 from polysema.app.explorer import opened_models as history
 from polysema.core.model.hub import cached_folder
 from polysema.core.space.space import Family
-from tests.app.test_dashboard import as_launched, html, page, settle  # noqa: F401
+from tests.app.test_dashboard import MAIN, as_launched, html, page, settle  # noqa: F401
 from tests.conftest import build
 from tests.core.hub_server import served_hub
 
@@ -133,6 +134,36 @@ def test_a_model_of_the_hub_is_loaded_with_a_bar_that_cancels(
         assert app.selectbox(key="ns").value == "owner/tiny", texts(app)
         assert not app.error
         assert [one.name for one in history.opened_before()] == ["owner/tiny"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "chosen"), [("compare", "a", "owner/tiny@"), ("contexts", "model", "owner/tiny")]
+)
+def test_any_control_that_needs_a_model_loads_it_with_the_same_bar(  # noqa: PLR0913  fixtures, and a table
+    name: str, key: str, chosen: str, home: Path, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = ("load", "owner/tiny")
+    history.remember("owner/tiny", Family.ENCODER)
+    cancelled = threading.Event()
+    with served_hub(monkeypatch, tmp_path / "hub") as hub:
+        hub.add("owner/tiny", "main", own / "my-bert")
+        hub.commits["main"] = "0123456789abcdef0123456789abcdef01234567"
+        hub.hold = lambda: cancelled.wait(60)
+        app = AppTest.from_file(str(MAIN), default_timeout=120)
+        app.query_params[key] = chosen
+        app.run().switch_page(f"app_pages/{name}.py").run()
+        assert any("One moment: download" in one.proto.text for one in app.get("progress")), texts(app)
+        next(one for one in app.button if one.label == "Cancel").click().run()
+        cancelled.set()
+        widgets.jobs().find(job).wait(60)
+        app.run()
+        assert "Cancelled. Nothing was changed." in texts(app)
+        assert (cached_folder("owner/tiny"), widgets.explorer().room.holds("owner/tiny")) == (None, False)
+        next(one for one in app.button if one.label == "Start again").click().run()
+        widgets.jobs().find(job).wait(60)
+        assert widgets.explorer().room.holds("owner/tiny")
+    widgets.jobs().forget(job)
+    widgets.explorer().close()
 
 
 def test_only_this_machine_may_open_folders(home: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:

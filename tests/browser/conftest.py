@@ -6,17 +6,20 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from polysema.app.dashboard import reader_notes
 from tests.conftest import NO_BROWSER
+from tests.core.hub_server import LocalHub
 
 FLAGS = [
     "--no-sandbox",
@@ -32,6 +35,7 @@ FLAGS = [
     "--disable-gpu-compositing",
     "--disable-gpu-rasterization",
 ]
+NOTHING: Mapping[str, str] = MappingProxyType({})
 ROOT = Path(__file__).parents[2]
 DERIVED = ("baselines", "corpora", "engines", "maps", "models", "proofs", "weights")
 
@@ -52,14 +56,16 @@ def home_of_its_own(home: Path) -> Path:
 
 
 @contextmanager
-def running_dashboard(folder: Path, main: Path | None = None, base_path: str = "") -> Iterator[str]:
+def running_dashboard(
+    folder: Path, main: Path | None = None, base_path: str = "", environment: Mapping[str, str] = NOTHING
+) -> Iterator[str]:
     """`polysema app` from another folder, on a free port, with the derived data of the tests; or served the same way,
     the page `main`.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "POLYSEMA_HOME": str(home_of_its_own(folder / "home"))}
+    variables = {**os.environ, "POLYSEMA_HOME": str(home_of_its_own(folder / "home")), **environment}
     if base_path:
         (folder / ".streamlit").mkdir()
         (folder / ".streamlit" / "config.toml").write_text(f'[server]\nbaseUrlPath = "{base_path}"\n')
@@ -69,7 +75,7 @@ def running_dashboard(folder: Path, main: Path | None = None, base_path: str = "
             start = f"launch({port}, '127.0.0.1', False, Path({str(main)!r}))"
             imports = "from pathlib import Path; from polysema.app.dashboard.launch import launch"
             command = [sys.executable, "-c", f"{imports}; {start}"]
-        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=variables)
         url = f"http://127.0.0.1:{port}{base_path and f'/{base_path}'}"
         try:
             for _ in range(1200):  # of a busy machine
@@ -98,9 +104,19 @@ def dashboard_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def dashboard(dashboard_folder: Path) -> Iterator[str]:
+def hub() -> Iterator[LocalHub]:
+    """What the dashboard of all tests reaches as the hub: nothing is there yet."""
+    with LocalHub() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def dashboard(dashboard_folder: Path, hub: LocalHub) -> Iterator[str]:
     _need_browser()
-    with running_dashboard(dashboard_folder) as url:
+    reached = {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(dashboard_folder / "hub"), "HF_HUB_OFFLINE": "0"}
+    with running_dashboard(dashboard_folder, environment=reached) as url:
         yield url
 
 

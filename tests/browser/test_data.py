@@ -1,6 +1,7 @@
 """A file of one's own: uploaded, embedded, kept, taken away, and found again from a copied link."""
 
 import re
+import threading
 import uuid
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.browser.conftest import at_rest, until
+from tests.conftest import build
+from tests.core.hub_server import LocalHub
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -88,3 +91,23 @@ def test_a_paste_beyond_every_box_is_refused_in_words_and_the_page_goes_on(page:
     assert not box.evaluate(paste, 1_300_000)
     assert ["1,300,000 characters; a box takes at most 200,000" in line for line in message] == [True]
     assert box.input_value() == before
+
+
+def test_loading_a_model_is_cancelled(page: Any, hub: LocalHub, tmp_path: Path) -> None:
+    hub.add("owner/tiny", "main", build("bert-mlm", tmp_path / "tiny"))
+    cancelled = threading.Event()
+    hub.hold = lambda: cancelled.wait(120)  # its weights come slowly
+    page.goto("/neighbors")
+    at_rest(page)
+    page.get_by_role("button", name="Other").click()
+    page.get_by_text("Hub", exact=True).click()
+    box = page.get_by_role("textbox", name="Id of the hub")
+    box.fill("owner/tiny")
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Open it").click(timeout=120_000)
+    page.wait_for_selector("text=One moment: download", timeout=120_000)
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    cancelled.set()
+    page.wait_for_selector("text=Cancelled. Nothing of it is in memory.", timeout=120_000)
+    at_rest(page)
+    assert page.get_by_role("button", name="Open it").is_enabled()

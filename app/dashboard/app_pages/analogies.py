@@ -136,7 +136,7 @@ def places_for(word: str, expression: str) -> None:
 def around(word: str, space: str, baseline: float) -> None:
     """The neighbors of the word that is looked at."""
     answer = work.answer(
-        ("neighbors", word, space, 8), lambda progress: widgets.explorer().space(space).neighbors(word, 8)
+        ("neighbors", word, space, 8), lambda progress: widgets.explorer().space(space, progress).neighbors(word, 8)
     )
     if answer is None:
         return
@@ -161,7 +161,7 @@ def page() -> None:
     near = looked_at(expression, space)
     answer = work.answer(
         ("analogy", expression, space, k, method),
-        lambda progress: widgets.explorer().space(space).analogy(expression, k, method),
+        lambda progress: widgets.explorer().space(space, progress).analogy(expression, k, method),
         box="q",
     )
     if answer is None:

@@ -34,6 +34,7 @@ from polysema.app.dashboard.contexts.details import agreement, curves, like_this
 from polysema.app.dashboard.contexts.focus import FOCUS, focus_of, looked_at, restore
 from polysema.app.dashboard.contexts.move_panel import move_panel
 from polysema.app.dashboard.contexts.verdict_panel import verdict_panel
+from polysema.app.dashboard.loading import loaded
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.bring import offer
 from polysema.app.explorer.context_explorer import named_sentence
@@ -156,7 +157,7 @@ def page() -> None:
     slider = st.container()
     own = own_sentences(query.choice.word)
     with st.container():  # there in every run, so that what stands below keeps its place when the progress goes
-        found = word_map(query, own)
+        found = word_map(query, own) if loaded(query.model) else None
     if found is None:
         return
     if found.found > len(found.texts):

@@ -136,10 +136,12 @@ def how() -> tuple[int, Layout, int, str]:
 def between(a: str, b: str) -> tuple[str, ...]:
     """The layers from a to b where both are of one model."""
     (one, _, first), (other, _, last) = a.partition(choices.HIDDEN_SPACES), b.partition(choices.HIDDEN_SPACES)
-    if one != other or not first or not last:
+    source = f"{one}{choices.HIDDEN_SPACES}"
+    known = space_picker.layers_of([source]) if one == other and first and last else None
+    if known is None:
         return ()
     low, high = sorted((int(first), int(last)))
-    layers = [layer for layer in widgets.explorer().model(one).senses.layers if low < layer < high]
+    layers = [layer for layer in known[source] if low < layer < high]
     return tuple(
         f"{one}{choices.HIDDEN_SPACES}{layer}" for layer in (layers if int(first) < int(last) else layers[::-1])
     )

@@ -96,7 +96,7 @@ def _counts(space: str) -> dict[str, int] | None:
     """The most frequent words of a collection's texts, without marks and single letters."""
     found: WordCounts | None = work.answer(
         ("word counts", space, widgets.explorer().stamp(space)),
-        lambda progress: widgets.explorer().space(space).contexts.words("", 4 * MAX_LISTED_WORDS, progress),
+        lambda progress: widgets.explorer().space(space, progress).contexts.words("", 4 * MAX_LISTED_WORDS, progress),
     )
     if found is None:
         return None

@@ -1,6 +1,7 @@
 """The page Data: searching a collection by a row or a text."""
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -16,6 +17,7 @@ from polysema.app.dashboard.trail import trail_bar, walk
 from polysema.app.explorer import query_vectors
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
+from polysema.core.progress import Progress
 from polysema.core.space.space import Floats, Origin
 from polysema.indexes.engines.protocol import VectorCollection
 
@@ -147,7 +149,7 @@ def _found(
         return rows, f"{len(rows):,} of {passing:,} rows" + (" that pass" if where else "")
     if mode == TEXT:
         key = ("read", one.name, collection.view().manifest.version, space, text, word)
-        queries = work.answer(key, lambda progress: _text_vector(collection, space, text, word))
+        queries = work.answer(key, lambda progress: _text_vector(collection, space, query, progress))
         if queries is None:
             return [], ""
     else:
@@ -170,13 +172,14 @@ def _found(
     return rows, f"Nearest to {name or word or 'the text'}, {exact}"
 
 
-def _text_vector(collection: VectorCollection, space: str, text: str, word: str) -> Floats:
+def _text_vector(collection: VectorCollection, space: str, query: RowQuery, progress: Progress) -> Floats:
     """The vector of what is written in the boxes."""
-    widgets.check_length(text)
-    return query_vectors.text_in(collection.view(), space, text, word or None, _model)
+    widgets.check_length(query.text)
+    load = partial(_model, progress=progress)
+    return query_vectors.text_in(collection.view(), space, query.text, query.word or None, load)
 
 
-def _model(origin: Origin) -> LanguageModel:
+def _model(origin: Origin, progress: Progress) -> LanguageModel:
     """Only what has a name or was opened before is loaded: a collection's card may name any path."""
     if origin.source not in [*(row.name for row in choices.rows()), *(one.name for one in choices.opened())]:
         raise UserError(
@@ -184,8 +187,8 @@ def _model(origin: Origin) -> LanguageModel:
             "it on the page Contexts, search by a row, or with `polysema collection search`"
         )
     if origin.stack in ("", "encoder") and origin.final_norm in ("", "after"):
-        return widgets.explorer().model(origin.source).model
-    return query_vectors.load_like(origin, widgets.explorer().names.locate(origin.source))
+        return widgets.explorer().model(origin.source, progress=progress).model
+    return query_vectors.load_like(origin, widgets.explorer().names.locate(origin.source), progress)
 
 
 def like_row(name: object) -> None:

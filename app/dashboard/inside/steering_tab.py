@@ -21,6 +21,7 @@ from polysema.app.dashboard.inside.controls import (
     shown,
     typed,
 )
+from polysema.app.dashboard.loading import loaded
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.bring import offer
 from polysema.app.dashboard.trail import trail_bar, walk
@@ -42,11 +43,9 @@ def steering_part() -> None:
         return
     first, second, third = st.columns([4, 4, 4], vertical_alignment="bottom")
     name = model_box(names, "sm", first, "Which model is steered.", (Family.DECODER, Family.ENCODER_DECODER))
-    model = work.answer(
-        ("model", name), lambda progress: widgets.explorer().model(name, progress=progress).internals.on_torch()
-    )
-    if model is None:
+    if not loaded(name):
         return
+    model = widgets.explorer().model(name).internals.on_torch()
     layer = second.slider(
         "Layer",
         0,

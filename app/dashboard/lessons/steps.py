@@ -1,6 +1,7 @@
 """The four steps of a lesson: guess, measurement, own input, and caveats."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from polysema.app.dashboard.lessons.fields import ask, current, model_of
 from polysema.app.dashboard.lessons.lesson import MODEL, checked
 from polysema.app.dashboard.picker.choices import reads_letters
 from polysema.app.dashboard.sharing import page_record
+from polysema.core.errors import UserError
 from polysema.core.model.catalog import catalog, folder_of
 from polysema.core.progress import Progress
 
@@ -91,8 +93,16 @@ def key_of(lesson: Lesson, query: LessonInput) -> tuple[str, tuple[tuple[str, st
 
 
 def measure(lesson: Lesson, query: LessonInput) -> Callable[[Progress], LessonResult]:
-    """The work itself."""
-    return lambda progress: lesson.check(widgets.explorer(), checked(lesson, query), progress)
+    """The work itself. The model that it asks is loaded first, which is watched and can be cancelled."""
+
+    def made(progress: Progress) -> LessonResult:
+        given = checked(lesson, query)
+        if MODEL in given:
+            with suppress(UserError):  # the lesson itself says what is wrong
+                widgets.explorer().model(given[MODEL], progress=progress)
+        return lesson.check(widgets.explorer(), given, progress)
+
+    return made
 
 
 def measured(lesson: Lesson, query: LessonInput) -> LessonResult | None:

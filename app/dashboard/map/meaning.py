@@ -12,6 +12,7 @@ from polysema.app.dashboard.map.inspector import go_to, listed_rows
 from polysema.app.explorer.options import SearchOptions
 from polysema.app.explorer.results import Neighbor
 from polysema.core.errors import UserError
+from polysema.core.progress import Progress
 from polysema.core.space.space import Space
 
 MAX_ANSWERS = 20
@@ -32,16 +33,16 @@ def answers(query: MapQuestion, space: Space, where: str) -> Sequence[Neighbor]:
     if not text:
         return ()
     found: Sequence[Neighbor] | None = work.answer(
-        ("by meaning", text, where, *query.key), lambda progress: _nearest(text, space, where)
+        ("by meaning", text, where, *query.key), lambda progress: _nearest(text, space, where, progress)
     )
     return found or ()
 
 
-def _nearest(text: str, space: Space, where: str) -> Sequence[Neighbor]:
+def _nearest(text: str, space: Space, where: str, progress: Progress) -> Sequence[Neighbor]:
     if reason := own_points.refusal(space):
         raise UserError(reason)
     explorer = widgets.explorer()
-    vector = own_points.vector_of(text, space)
+    vector = own_points.vector_of(text, space, progress)
     k = min(MAX_ANSWERS, len(space))
     return explorer.space(space).nearest(vector[None], k, SearchOptions(where=where))[0].neighbors
 

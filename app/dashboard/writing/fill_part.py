@@ -6,6 +6,7 @@ from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.inside.controls import model_box
+from polysema.app.dashboard.loading import loaded
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.sharing import page_record
 from polysema.app.dashboard.trail import neighbors_in, trail_bar
@@ -75,7 +76,8 @@ def fill_part() -> None:
         "for word in found.gaps[0].words:\n    print(word.word, word.probability)",
         "The log-probabilities of a word’s pieces add up, each with those behind it hidden (Kauf and Ivanova 2023).",
     )
-    next_sentence_part(name, widgets.explorer().model(name).internals.on_torch())
+    if loaded(name):
+        next_sentence_part(name, widgets.explorer().model(name).internals.on_torch())
 
 
 def _listed(gap: Gap) -> list[ListedRow]:
