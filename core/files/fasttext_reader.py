@@ -22,6 +22,7 @@ HEADER = struct.Struct("<2i12id")  # magic, version, twelve numbers of the train
 COUNTS = struct.Struct("<3i2q")  # of entries, words, labels, tokens and pruned n-grams
 SHAPE = struct.Struct("<?2q")  # whether the matrix is quantized, its rows and its columns
 ENTRY_TAIL = struct.Struct("<qb")  # how often an entry was seen, and whether it is a label
+SUPERVISED = 3  # of the three ways to train: its output matrix has a row a label, else a row a word
 WORD, END_OF_LINE = 0, "</s>"
 BLOCK_WORDS = 20_000
 FNV_START, FNV_PRIME, WIDTH = 2_166_136_261, 16_777_619, 0xFFFFFFFF
@@ -94,8 +95,39 @@ def open_fasttext(path: Path) -> FastTextModel:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _opened(path, data)
+    except UnreadableError:
+        raise
     except (struct.error, ValueError, OSError) as error:
         raise UnreadableError(f"{path} can't be read as fastText's binary: {error}; is it whole?") from None
+
+
+def check_fasttext(path: Path) -> None:
+    """Refuse a file of fastText that isn't whole, from its header and from what its length says must be at its end.
+
+    Args:
+        path: A `.bin` file.
+
+    Raises:
+        UnreadableError: As `open_fasttext`, which is asked only where something is not as expected.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEADER.size + COUNTS.size)
+            _, version, dim, *numbers = HEADER.unpack_from(head, 0)
+            _, n_words, n_labels, _, _ = COUNTS.unpack_from(head, HEADER.size)
+            n_out = n_labels if numbers[6] == SUPERVISED else n_words
+            place = path.stat().st_size
+            # from the end: the output matrix, and before it that of words and n-grams, each behind its shape
+            for n_rows in (n_out, n_words + numbers[7]):
+                place -= SHAPE.size + 4 * n_rows * dim
+                file.seek(place)
+                if version != VERSION or SHAPE.unpack(file.read(SHAPE.size)) != (False, n_rows, dim):
+                    break
+            else:
+                return
+    except (struct.error, ValueError, OSError):
+        pass
+    open_fasttext(path)
 
 
 def _opened(path: Path, data: mmap.mmap) -> FastTextModel:

@@ -113,7 +113,7 @@ def _of_hub(found: ModelLocation, dtype: str) -> ModelDescription:
     config = check_folder_config(folder)
     stored = BYTES_OF_DTYPE.get(str(config.dtype).removeprefix("torch."), BYTES_OF_DTYPE["float32"])
     count = listing.n_parameters or listing.file_bytes // stored
-    tokenizer = next((file for name in TOKENIZER_FILES for file in listing.files if fnmatch(file, name)), "")
+    tokenizer = next((file for name in TOKENIZER_FILES for file in sorted(listing.files) if fnmatch(file, name)), "")
     return ModelDescription(
         found.name,
         family_of_config(config),

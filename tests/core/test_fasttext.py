@@ -8,7 +8,8 @@ import pytest
 from gensim.models.fasttext import FastText, load_facebook_vectors, save_facebook_model
 
 from polysema.core.errors import UnknownWordError, UnreadableError
-from polysema.core.files.fasttext_reader import HEADER
+from polysema.core.files import fasttext_reader
+from polysema.core.files.fasttext_reader import HEADER, check_fasttext
 from polysema.core.files.formats import read_vectors, recognize
 from polysema.core.space.lookup import Policy, look_up
 
@@ -47,9 +48,16 @@ def test_what_is_damaged_is_refused(model: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.bin"
     for cut in (40, 100, 300, len(data) // 2):
         wrong.write_bytes(data[:cut])
-        with pytest.raises(UnreadableError, match="wrong.bin"):
-            read_vectors(wrong)
+        for read in (read_vectors, check_fasttext):
+            with pytest.raises(UnreadableError, match=r"^[^:]*wrong.bin (is cut|ends among|can't be read)") as refused:
+                read(wrong)
+            assert str(refused.value).count("wrong.bin") == 1
     wrong.write_bytes(data[:4] + struct.pack("<i", 11) + data[8:])
     with pytest.raises(UnreadableError, match="of fastText's layout 11; 12 is read"):
         read_vectors(wrong)
     assert HEADER.size == 64
+
+
+def test_that_a_file_is_whole_is_told_without_its_words(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fasttext_reader, "open_fasttext", lambda path: pytest.fail("its words are read"))
+    check_fasttext(model)
