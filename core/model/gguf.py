@@ -1,9 +1,11 @@
 """From a GGUF file to a folder that loads in a second: config.json, model.safetensors, tokenizer.json."""
 
+import functools
 import hashlib
 import io
 import shutil
-from contextlib import redirect_stderr
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
 from polysema.core.atomic import atomic_folder
@@ -77,6 +79,37 @@ def conversion_folder(source: Path) -> Path:
     return home() / "models" / f"gguf-{key}"
 
 
+@contextmanager
+def parsing_once() -> Iterator[None]:
+    """Let transformers parse a GGUF file once in a block, and as a plain array, with the same result.
+
+    transformers parses the file for the tokenizer, for the config and for the weights, and makes the table of names
+    for each module of the model; gguf takes a slice of a memory map for each piece of the vocabulary, which costs
+    several times a slice of an array.
+    """
+    import gguf
+    import numpy as np
+    from numpy.typing import NDArray
+
+    class ArrayReader(gguf.GGUFReader):  # type: ignore[misc]
+        """gguf's reader, over an array."""
+
+        @property
+        def data(self) -> NDArray[np.uint8]:
+            return self._array
+
+        @data.setter
+        def data(self, mapped: NDArray[np.uint8]) -> None:
+            self._array = np.asarray(mapped)
+
+    reader, name_map = gguf.GGUFReader, gguf.get_tensor_name_map
+    gguf.GGUFReader, gguf.get_tensor_name_map = functools.cache(ArrayReader), functools.cache(name_map)
+    try:
+        yield
+    finally:
+        gguf.GGUFReader, gguf.get_tensor_name_map = reader, name_map
+
+
 def convert(source: Path, folder: Path, progress: Progress) -> None:
     """Write `source`, dequantized to float32, as a folder of transformers.
 
@@ -100,9 +133,9 @@ def convert(source: Path, folder: Path, progress: Progress) -> None:
     progress("convert", 0, STEPS)
     place, name = str(source.parent), source.name
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place, gguf_file=name)
-        config = AutoConfig.from_pretrained(place, gguf_file=name)
-        with redirect_stderr(io.StringIO()):  # its bar for single tensors would stand across ours
+        with parsing_once(), redirect_stderr(io.StringIO()):  # its bar for single tensors would stand across ours
+            tokenizer = AutoTokenizer.from_pretrained(place, gguf_file=name)
+            config = AutoConfig.from_pretrained(place, gguf_file=name)
             read = AutoModelForCausalLM.from_pretrained(place, gguf_file=name, dtype=torch.float32)
     except (OSError, ValueError, KeyError, IndexError, NotImplementedError) as error:
         raise UnreadableError(f"{source} can't be read as GGUF: {str(error).splitlines()[0]}") from None

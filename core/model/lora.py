@@ -1,6 +1,7 @@
 """LoRA adapters: a folder of peft beside the model that it was trained on, merged into its weights."""
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,7 +92,9 @@ def merge(adapter: Adapter, whole: "PreTrainedModel") -> "PreTrainedModel":
     config = LoraConfig.from_pretrained(str(adapter.folder))
     config.inference_mode = True
     try:
-        changed = get_peft_model(whole, config)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")  # peft's name for it
+            changed = get_peft_model(whole, config)
         result = set_peft_model_state_dict(changed, load_file(adapter.folder / ADAPTER_WEIGHTS))
     except Exception as error:  # peft raises types of its own for what doesn't fit
         first = (str(error).splitlines() or [""])[0]

@@ -14,6 +14,7 @@ from polysema.app.explorer import Explorer
 from polysema.core.errors import BeyondMemoryError, UnavailableError, UnreadableError
 from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.description import describe_model
+from polysema.core.model.gguf import parsing_once
 from polysema.core.model.load import load_model
 from polysema.core.model.loading_cost import count_parameters
 
@@ -141,6 +142,25 @@ def test_a_gguf_file_of_ones_own_is_a_model_and_a_space(tmp_path: Path, monkeypa
         (state,) = explorer.model(name).embed([" river"], [0], unit="tokens").vectors
         np.testing.assert_array_equal(state, space.vector("river"))
     assert explorer.model("mine").lens(" the river").steps[-1][0] == 2
+
+
+def test_a_gguf_file_is_parsed_once_with_what_gguf_itself_finds(tmp_path: Path) -> None:
+    import gguf
+
+    path = tmp_path / "tiny.gguf"
+    write_gguf(path)
+    plain = gguf.GGUFReader(path)
+    with parsing_once():
+        read = gguf.GGUFReader(str(path))
+        assert gguf.GGUFReader(str(path)) is read
+        assert not isinstance(read.data, np.memmap)
+    assert type(gguf.GGUFReader(path)) is type(plain)
+    assert {name: field.contents() for name, field in read.fields.items()} == {
+        name: field.contents() for name, field in plain.fields.items()
+    }
+    for one, other in zip(read.tensors, plain.tensors, strict=True):
+        assert one.name == other.name
+        np.testing.assert_array_equal(one.data, other.data)
 
 
 def test_a_gguf_file_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
