@@ -13,13 +13,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from dashboard_load import resident  # noqa: E402
+from dashboard_load import processor_seconds, resident, resident_beside  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 from tests.browser.conftest import FLAGS, at_rest, chromium, running_dashboard  # noqa: E402
@@ -31,7 +32,7 @@ PAGES = {
     "/contexts?map=PCA": "text=At layer 6",
     "/inside": ".polysema-heads[data-ready='1']",
 }
-COLD_SECONDS, WARM_SECONDS, CLICK_SECONDS, TABS_MB, FRAMES = 3.0, 1.0, 0.5, 900, 30
+COLD_SECONDS, WARM_SECONDS, CLICK_SECONDS, TABS_MB, MAP_MB, FRAMES = 3.0, 1.0, 0.5, 900, 1400, 30
 FRAME_COUNTER = """() => {
   window.counted = 0;
   const tick = () => { window.counted += 1; requestAnimationFrame(tick); };
@@ -39,31 +40,40 @@ FRAME_COUNTER = """() => {
 }"""
 
 
-def timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def tell(what: str, found: float, unit: str, budget: float, more: str = "") -> None:
+    print(f"{what}: {found:,.2f} {unit}{more} (budget {budget:g}; load {os.getloadavg()[0]:.1f})", flush=True)
+
+
+def tell_time(what: str, url: str, work: Callable[[], object], budget: float) -> None:
+    """Tell the seconds that some work took, and how many of a processor the server had of them."""
+    port = port_of(url)
+    start, used = time.perf_counter(), processor_seconds(port)
     work()
-    return time.perf_counter() - start
+    took, used = time.perf_counter() - start, processor_seconds(port) - used
+    tell(what, took, "s", budget, f", {used:.2f} of the server's processor time")
 
 
-def tell(what: str, found: float, unit: str, budget: float) -> None:
-    print(f"{what}: {found:,.2f} {unit} (budget {budget:g}; load {os.getloadavg()[0]:.1f})", flush=True)
+def tell_memory(what: str, url: str, budget: float) -> None:
+    """Tell the memory of the server, and that of processes it has begun, which end when they have nothing to do."""
+    beside = resident_beside(port_of(url)) / 1e6
+    tell(what, resident(port_of(url)) / 1e6, "MB", budget, f", and {beside:,.0f} in processes of its own")
 
 
-def opened(page: Any, path: str) -> float:
-    """Seconds from the request to the answer on the page."""
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
 
-    def work() -> None:
-        page.goto(path, wait_until="commit")
-        page.locator(PAGES[path]).first.wait_for(timeout=180_000)
 
-    return timed(work)
+def opened(page: Any, path: str) -> None:
+    """From the request to the answer on the page."""
+    page.goto(path, wait_until="commit")
+    page.locator(PAGES[path]).first.wait_for(timeout=180_000)
 
 
 def cold(browser: Any, path: str) -> None:
     """The first answer of a server that has just begun to listen."""
     with tempfile.TemporaryDirectory() as work, running_dashboard(Path(work)) as url:
         page = browser.new_page(base_url=url)
-        tell(f"{path} of a server that has just started", opened(page, path), "s", COLD_SECONDS)
+        tell_time(f"{path} of a server that has just started", url, lambda: opened(page, path), COLD_SECONDS)
         page.close()
 
 
@@ -74,8 +84,8 @@ def warm(browser: Any, url: str) -> None:
         opened(tab, path)
         at_rest(tab)
     for tab, path in zip(tabs, PAGES, strict=True):
-        tell(f"{path} again", opened(tab, path), "s", WARM_SECONDS)
-    tell(f"memory of the server with {len(tabs)} tabs", resident(int(url.rpartition(":")[2])) / 1e6, "MB", TABS_MB)
+        tell_time(f"{path} again", url, partial(opened, tab, path), WARM_SECONDS)
+    tell_memory(f"memory of the server with {len(tabs)} tabs", url, TABS_MB)
     tab = tabs[list(PAGES).index("/neighbors")]
     at_rest(tab)
 
@@ -83,7 +93,7 @@ def warm(browser: Any, url: str) -> None:
         tab.locator(".st-key-nearest_0 button").first.click()
         tab.get_by_text("Nearest to banks").first.wait_for(timeout=60_000)
 
-    tell("a click on a neighbor to its own neighbors", timed(click), "s", CLICK_SECONDS)
+    tell_time("a click on a neighbor to its own neighbors", url, click, CLICK_SECONDS)
     for tab in tabs:
         tab.close()
 
@@ -106,7 +116,7 @@ def dragged(browser: Any, url: str, points: str) -> None:
     rate = page.evaluate("window.counted") / (time.perf_counter() - start)
     page.mouse.up()
     tell(f"frames while {points} points are dragged", rate, "a second", FRAMES)
-    print(f"memory of the server after that map: {resident(int(url.rpartition(':')[2])) / 1e6:,.0f} MB", flush=True)
+    tell_memory("memory of the server after that map", url, MAP_MB)
 
 
 def run(points: str) -> None:

@@ -8,6 +8,7 @@ each waits for its answer. Then one session asks one question after another: ana
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -31,19 +32,39 @@ PAGES = {
 WORDS = ("bank", "river", "music", "paris", "swan", "blue", "king", "doctor", "seven", "running")
 
 
-def resident(port: int) -> int:
-    """Bytes of memory of the process that listens on a port."""
+def server(port: int) -> Path:
+    """The process that listens on a port, as its folder of /proc."""
     hexadecimal = f":{port:04X}"
     listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     inode = next(row[9] for row in listening if row[1].endswith(hexadecimal) and row[3] == "0A")
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if any(str(link.readlink()) == f"socket:[{inode}]" for link in (process / "fd").iterdir()):
-                pages = int((process / "statm").read_text().split()[1])
-                return pages * 4096
+                return process
         except OSError:
             continue
     raise RuntimeError(f"nobody listens on port {port}")
+
+
+def resident(port: int) -> int:
+    """Bytes of memory of the process that listens on a port, the files that it has mapped among them."""
+    return _resident(server(port))
+
+
+def resident_beside(port: int) -> int:
+    """Bytes of memory of the processes that it has begun and that are still there."""
+    begun = [(task / "children").read_text().split() for task in (server(port) / "task").iterdir()]
+    return sum(_resident(Path("/proc") / number) for numbers in begun for number in numbers)
+
+
+def _resident(process: Path) -> int:
+    return int((process / "statm").read_text().split()[1]) * 4096
+
+
+def processor_seconds(port: int) -> float:
+    """Seconds that the process which listens on a port has had of a processor."""
+    fields = (server(port) / "stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def ten_at_once(browser: Any, url: str, sessions: int) -> None:

@@ -12,7 +12,8 @@ from polysema.core.space.metric import Metric, norms
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index, QueryOptions, SearchResult, check_k, in_order
 from polysema.indexes.best_rows import best_rows, passed
-from polysema.indexes.int8_candidates import CodeOptions
+from polysema.indexes.int8_candidates import CodeOptions, default_codes
+from polysema.indexes.mapped_pages import row_blocks
 from polysema.indexes.scoring import MARGIN, best_among, factors, rescored
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class ExactIndex(Index):
             PolysemaError: There is no vector, one holds NaN or Inf, or there is no such metric.
             IncompatibleError: The vectors are not (n, dim).
         """
-        self._when_coded = codes or CodeOptions()
+        self._when_coded = codes or default_codes()
         super().__init__(vectors, metric)
 
     def _build(self, vectors: Floats) -> None:
@@ -61,7 +62,7 @@ class ExactIndex(Index):
     def _blocks(self, n_queries: int) -> Iterator[tuple[int, Floats]]:
         """The vectors that are scored at a time, each time with the first row."""
         step = self.n if n_queries == 1 else BLOCK_ROWS
-        yield from ((start, self._vectors[start : start + step]) for start in range(0, self.n, step))
+        yield from row_blocks(self._vectors, step, self._when_coded.spare)
 
     def _every_score(self, queries: Floats) -> Floats:
         """The scores of all rows for a few queries, (n_queries, n)."""
@@ -118,17 +119,18 @@ class ExactIndex(Index):
             return self.best(self._all_scores(scoring), k, left_out, scoring)
         return self.rescore(rows[~np.isin(rows, left_out)], k, scoring)
 
+    @property
+    def _is_compiled(self) -> bool:
+        """Whether compiled loops are worth loading."""
+        return self._asked > self._when_coded.after and self.n * self.dim >= self._when_coded.min_numbers
+
     def _candidates(self, scoring: Scoring, k: int) -> Ints | None:
         """The rows among which the k best by a linear score or by 3CosMul are; None where the full pass is as good.
 
         Codes are made when the index is queried often, and dropped where they prune too little: vectors whose
-        numbers differ much in size need more than 8 bits.
+        numbers differ much need more than 8 bits.
         """
-        if (
-            self._asked <= self._when_coded.after
-            or self.n * self.dim < self._when_coded.min_numbers
-            or self._misses >= self._when_coded.max_misses
-        ):
+        if not self._is_compiled or self._misses >= self._when_coded.max_misses:
             return None
         with self._making:
             if self._codes is None:
@@ -138,10 +140,8 @@ class ExactIndex(Index):
                 lengths = self._norms_of(np.arange(self.n), self._vectors) if cosine else np.ones(self.n, np.float32)
                 self._codes = Codes(self._vectors, lengths)
             codes = self._codes
-        if scoring.linear:
-            rows = codes.best(scoring.queries[0], k)
-        else:
-            rows = codes.best_mul(scoring.queries, scoring.epsilon, k)
+        linear, queries = scoring.linear, scoring.queries
+        rows = codes.best(queries[0], k) if linear else codes.best_mul(queries, scoring.epsilon, k)
         if len(rows) <= self.n // 16:
             return rows
         with self._making:
@@ -233,7 +233,7 @@ class ExactIndex(Index):
         return self._all_scores(scoring)
 
     def _all_scores(self, scoring: Scoring) -> Floats:
-        if scoring.is_mul and self._asked > self._when_coded.after:
+        if scoring.is_mul and self._is_compiled:
             from polysema.indexes.int8_codes import three_cos_mul
 
             return three_cos_mul(self._vectors, self._norms, scoring.queries, scoring.epsilon)

@@ -1,6 +1,7 @@
 """The memory that a mapped file takes while it is read."""
 
 import mmap
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,3 +25,16 @@ def release_pages(block: Floats) -> None:
     stop = (block.ctypes.data - origin + block.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE
     if stop > start:
         base.madvise(mmap.MADV_DONTNEED, start, stop - start)
+
+
+def row_blocks(vectors: Floats, rows: int, release: bool = False) -> Iterator[tuple[int, Floats]]:
+    """So many rows at a time, each time with the number of the first; with `release` their memory is given back when
+    they have been read.
+    """
+    for start in range(0, len(vectors), rows):
+        block = vectors[start : start + rows]
+        try:
+            yield start, block
+        finally:
+            if release:
+                release_pages(block)

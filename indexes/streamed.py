@@ -11,7 +11,7 @@ from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.best_rows import best_rows
 from polysema.indexes.exact import BLOCK_ROWS, ExactIndex
-from polysema.indexes.int8_candidates import CodeOptions
+from polysema.indexes.int8_candidates import CodeOptions, default_codes
 from polysema.indexes.scoring import MARGIN, factors
 
 RESIDENT_BYTES = 32 << 20  # vectors up to this size are searched where they are, as one array
@@ -34,7 +34,7 @@ class StreamedIndex(ExactIndex):
         self.metric = Metric.parse(metric)
         self.n, self.dim = min(len(vectors), len(vectors) if n is None else n), int(vectors.shape[1])
         coded = self.n == len(vectors) and self.n * self.dim <= CODES_BYTES
-        self._when_coded = CodeOptions() if coded else CodeOptions(max_misses=0)
+        self._when_coded = default_codes() if coded else CodeOptions(max_misses=0)
         self._vectors = vectors
         self._asked = self._misses = 0
         self._making = threading.Lock()

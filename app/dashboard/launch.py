@@ -18,9 +18,11 @@ from polysema.app.config.settings import is_loopback
 from polysema.app.dashboard.addresses import Addresses, index_page, script_hashes
 from polysema.app.dashboard.theme import DARK, LIGHT
 from polysema.core.errors import UnavailableError, UserError
+from polysema.core.maps.step_process import run_steps_apart
 from polysema.core.model.catalog import entry, folder_of
 from polysema.core.model.pull import pull
 from polysema.core.progress import Progress, no_progress
+from polysema.indexes.int8_candidates import spare_memory as search_plainly
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 LESSON_MODEL = "smollm2-135m"  # the decoder of the three families: its package can't be a dependency
 LAUNCH_FOLDER = Path(__file__).parent
 MAIN = LAUNCH_FOLDER / "main.py"
+PLAIN_NUMBERS = 100_000_000  # n x dim of a space up to which no compiled code is loaded for its search
 
 
 def settings(port: int, address: str, open_browser: bool) -> dict[str, Any]:
@@ -76,6 +79,7 @@ def launch(port: int, address: str, browser: bool | None, main: Path = MAIN) -> 
     middleware = [Middleware(SecurityHeaders, hosts=allowed_hosts(address))]
     if main == MAIN:
         middleware.append(Middleware(Addresses, base_path=base_path))
+    spare_memory()
     application = st.App(
         main,
         routes=point_routes(base_path),
@@ -83,6 +87,14 @@ def launch(port: int, address: str, browser: bool | None, main: Path = MAIN) -> 
         on_script_error=tell,
     )
     application.run(config=options)
+
+
+def spare_memory() -> None:
+    """Keep what compiles loops (numba and LLVM, 95 MB) out of the server: maps are laid out by a process of its own,
+    and words are searched by plain products, which for spaces up to this size take some hundredths of a second.
+    """
+    run_steps_apart()
+    search_plainly(PLAIN_NUMBERS)
 
 
 def missing(progress: Progress = no_progress) -> str:

@@ -1,11 +1,13 @@
 """UMAP's graph of weighted neighborhoods, and a start that is smoothed by it."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from polysema.core.import_lock import IMPORTING
+from polysema.core.maps.compiled_steps import run_step
 from polysema.core.maps.neighbors import Neighbors
 from polysema.core.maps.positions import align
 from polysema.core.progress import Progress, no_progress
@@ -37,16 +39,27 @@ def smoothed_start(start: Floats, graph: Graph, progress: Progress = no_progress
     return align(x.astype(np.float32), start)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Memberships:
+    """The distances (n, k) of each point's neighbors, of which their weights are computed."""
+
+    distances: Floats
+
+    def run(self, _: Progress) -> Floats:
+        """The weights, (n, k)."""
+        with IMPORTING:
+            from polysema.core.maps import umap_kernel as kernel
+        n = len(self.distances)
+        sigmas, rhos = np.empty(n), np.empty(n)
+        weights = np.empty(self.distances.shape, np.float32)
+        # a point's weights depend on its own neighbors alone; the floor is for points that equal all of theirs
+        kernel.memberships(self.distances, sigmas, rhos, weights, 1e-6)
+        return weights
+
+
 def membership_weights(knn: Neighbors) -> Floats:
     """How far each neighbor belongs to a point's neighborhood: (n, k) weights in (0, 1]."""
-    with IMPORTING:
-        from polysema.core.maps import umap_kernel as kernel
-    distances = np.ascontiguousarray(knn.distances, np.float32)
-    sigmas, rhos = np.empty(len(distances)), np.empty(len(distances))
-    weights = np.empty(distances.shape, np.float32)
-    # a point's weights depend on its own neighbors alone; the floor is for points that equal all of theirs
-    kernel.memberships(distances, sigmas, rhos, weights, 1e-6)
-    return weights
+    return run_step(_Memberships(np.ascontiguousarray(knn.distances, np.float32)))
 
 
 def fuzzy_union(knn: Neighbors) -> Graph:

@@ -23,6 +23,11 @@ def watched_layout(watch: Callable[[Floats], None]) -> Iterator[None]:
         _watcher.reset(token)
 
 
+def watcher() -> Callable[[Floats], None] | None:
+    """Who wants to see what this thread lays out."""
+    return _watcher.get()
+
+
 def watcher_of(epoch: int, n_epochs: int) -> Callable[[Floats], None] | None:
     """Who wants to see the layout after an epoch (from 1): nobody most of the time."""
     watch = _watcher.get()

@@ -10,15 +10,16 @@ import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from polysema.core.environment import cores
 from polysema.core.import_lock import IMPORTING
+from polysema.core.maps.compiled_steps import run_step
 from polysema.core.maps.fuzzy_graph import Graph
 from polysema.core.maps.options import PICTURE_COMPONENTS
 from polysema.core.maps.snapshots import watcher_of
+from polysema.core.maps.umap_curve import curve
 from polysema.core.progress import Progress
 from polysema.core.space.array_types import Floats, Ints, RandomKeys, SmallInts
 
@@ -89,11 +90,38 @@ class _Task:
     due: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """What is laid out: see `descend` and, of points among `others` that stay, `descend_among`."""
+
+    start: Floats
+    edges: Edges
+    keys: RandomKeys
+    how: Descent
+    others: Floats | None = None
+
+    def run(self, progress: Progress) -> Floats:
+        """The positions (n, dim)."""
+        given = self.edges, self.keys, self.how
+        if self.others is None:
+            return _descend(self.start, *given, progress)
+        return _descend_among(self.start, self.others, *given)
+
+
 def descend(start: Floats, edges: Edges, keys: RandomKeys, how: Descent, progress: Progress) -> Floats:
     """Where the points of a graph end that start at `start` (n, 2 or 3); `keys` (n,) decide each one's random sequence.
 
     The cross-entropy of McInnes et al. 2018, sampled as there. What `progress` raises ends the work.
     """
+    return run_step(Layout(start, edges, keys, how), progress)
+
+
+def descend_among(start: Floats, others: Floats, edges: Edges, keys: RandomKeys, how: Descent) -> Floats:
+    """Where points end that are pulled and pushed by `others`, which stay: each by itself, whatever comes with it."""
+    return run_step(Layout(start, edges, keys, how, others))
+
+
+def _descend(start: Floats, edges: Edges, keys: RandomKeys, how: Descent, progress: Progress) -> Floats:
     order = dealing(len(start))
     edges, keys, positions = edges.dealt(order), keys[order], np.ascontiguousarray(start[order], np.float32)
     anchor, goal = (None if of is None else of[order] for of in (how.anchor, how.goal))
@@ -123,8 +151,7 @@ def back(order: Ints) -> Ints:
     return undone
 
 
-def descend_among(start: Floats, others: Floats, edges: Edges, keys: RandomKeys, how: Descent) -> Floats:
-    """Where points end that are pulled and pushed by `others`, which stay: each by itself, whatever comes with it."""
+def _descend_among(start: Floats, others: Floats, edges: Edges, keys: RandomKeys, how: Descent) -> Floats:
     positions = np.ascontiguousarray(start, np.float32)
     with Epochs(positions, edges, keys, how, np.ascontiguousarray(others, np.float32)) as epochs:
         for now in range(1, how.n_epochs + 1):
@@ -260,16 +287,3 @@ def _parts(edges: Edges, n_others: int) -> Iterator[_Task]:
         within = slice(edges.first[low], edges.first[high])
         first, every = edges.first[low : high + 1] - edges.first[low], edges.every[within]
         yield _Task(np.array([low, high, high, high]), everybody, first, edges.neighbors[within], every, every.copy())
-
-
-@lru_cache(maxsize=64)
-def curve(spread: float, min_dist: float) -> tuple[float, float]:
-    """a and b of 1 / (1 + a d^2b), nearest to 1 up to `min_dist` and an exponential fall after it (McInnes et al.
-    2018).
-    """
-    with IMPORTING:
-        from scipy.optimize import curve_fit
-    x = np.linspace(0, spread * 3, 300)
-    y = np.where(x < min_dist, 1.0, np.exp(-(x - min_dist) / spread))
-    (a, b), _ = curve_fit(lambda d, a, b: 1.0 / (1.0 + a * d ** (2 * b)), x, y, maxfev=10_000)
-    return float(a), float(b)

@@ -8,11 +8,13 @@ import pytest
 from scipy.sparse import csr_array
 
 from polysema.core.maps import umap_layout
+from polysema.core.maps.compiled_steps import run_steps_by
 from polysema.core.maps.distortion import distortion
 from polysema.core.maps.layers import layered_maps
 from polysema.core.maps.options import MapOptions
 from polysema.core.maps.projection import place, project
 from polysema.core.maps.snapshots import watched_layout
+from polysema.core.maps.step_process import StepProcesses
 from polysema.core.maps.umap_layout import Edges
 from polysema.indexes.knn_graph import neighbors_of_all
 
@@ -133,3 +135,29 @@ def test_a_layout_can_be_watched_as_it_settles(vectors: np.ndarray) -> None:
     alone = project(vectors, options=MapOptions(n_epochs=24))
     assert len(seen) == 11
     np.testing.assert_array_equal(watched.positions, alone.positions)
+
+
+def test_a_process_of_its_own_lays_out_the_same_to_the_last_digit(vectors: np.ndarray) -> None:
+    here = project(vectors[:300], "umap", MapOptions(n_epochs=12))
+    processes, seen = StepProcesses(), list[int]()
+    run_steps_by(processes.run)
+    try:
+        with watched_layout(lambda positions: seen.append(len(positions))):
+            apart = project(vectors[:300], "umap", MapOptions(n_epochs=12))
+        (process,) = processes._free
+        process.process.kill()  # as a system without memory does
+        process.process.wait()
+        again = project(vectors[:300], "umap", MapOptions(n_epochs=12))
+
+        def cancel(stage: str, done: int, total: int) -> None:
+            if stage == "lay out" and done:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            project(vectors[:300], "umap", MapOptions(n_epochs=200), progress=cancel)
+        assert processes._free == []  # what is cancelled is not computed any further
+    finally:
+        run_steps_by()
+    np.testing.assert_array_equal(here.positions, apart.positions)
+    np.testing.assert_array_equal(here.positions, again.positions)
+    assert seen == [300] * 11

@@ -16,7 +16,8 @@ from polysema.core.maps.options import MapOptions, axis_names, changed_options
 from polysema.core.maps.projection import place, project, project_supervised
 from polysema.core.maps.regions import areas
 from polysema.core.maps.target import MapTarget, target_names
-from polysema.core.maps.umap_layout import Edges, curve
+from polysema.core.maps.umap_curve import curve
+from polysema.core.maps.umap_layout import Edges
 from polysema.indexes import distance_graph
 from polysema.indexes.distance_graph import neighbors_by
 from polysema.indexes.knn_graph import neighbors_of_all

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polysema.core.space.analogy import Scoring, by_cosine
-from polysema.indexes import ExactIndex
+from polysema.indexes import ExactIndex, int8_candidates
 from polysema.indexes.int8_candidates import CodeOptions
 from polysema.indexes.int8_codes import Codes
 
@@ -90,13 +90,30 @@ def test_each_question_is_counted_once(monkeypatch, rng):
         is_mul=True,
     )
     for ask in (lambda index: index.search_scored(scoring, 3), lambda index: index.scores(scoring)):
-        index = ExactIndex(vectors)
+        index = ExactIndex(vectors, codes=CodeOptions(min_numbers=0))
         index.search(vectors[:1], 3)
         for _ in range(CodeOptions().after - 1):
             ask(index)
         assert not compiled
         ask(index)
         assert compiled.pop()
+
+
+def test_a_process_that_counts_its_memory_searches_small_spaces_plainly(rng, monkeypatch, tmp_path):
+    monkeypatch.setattr(int8_candidates, "_default", int8_candidates.default_codes())
+    int8_candidates.spare_memory(100_000 * 50 + 1)
+    vectors, path = rng.standard_normal((100_000, 50)).astype(np.float32), tmp_path / "vectors.npy"
+    np.save(path, vectors)
+    plain, coded = ExactIndex(np.load(path, mmap_mode="r")), ExactIndex(vectors, codes=OFTEN)
+    for row in range(CodeOptions().after + 2):
+        scoring = by_cosine("neighbors", vectors[row] / np.linalg.norm(vectors[row]))
+        ours, theirs = (index.search_scored(scoring, 3) for index in (plain, coded))
+        np.testing.assert_array_equal(ours.rows, theirs.rows)
+        np.testing.assert_array_equal(ours.scores, theirs.scores)
+    assert plain._codes is None
+    assert coded._codes is not None
+    plain.cosines(scoring.queries)
+    assert resident_of(path) < 4 << 20
 
 
 def test_codes_that_rule_out_nothing_are_given_up(rng):
