@@ -111,10 +111,7 @@ class _Way(NamedTuple):
 
 def _weights_read(name: "str | ModelLocation", way: _Way, watch: Watch) -> LanguageModel:
     """The model on the engine torch: found, brought, converted and checked before it is read."""
-    found, adapter = _weights_of(locate(name) if isinstance(name, str) else name, watch)
-    if found.path is None:
-        check_before(found, way.dtype)
-    found = bring(found, watch)
+    found, adapter = _weights_of(locate(name) if isinstance(name, str) else name, way, watch)
     assert found.path is not None
     check_folder(found.path)
     check_memory(found.name, loading_cost(found.path, way.dtype), way.dtype)
@@ -122,9 +119,9 @@ def _weights_read(name: "str | ModelLocation", way: _Way, watch: Watch) -> Langu
         return _load(found, way, adapter, watch)
 
 
-def _weights_of(found: ModelLocation, progress: Progress) -> tuple[ModelLocation, Adapter | None]:
-    """Where a model's weights are: an adapter's are its base's, a GGUF file's are converted once; raises `UserError`
-    for vectors.
+def _weights_of(found: ModelLocation, way: _Way, watch: Watch) -> tuple[ModelLocation, Adapter | None]:
+    """Where a model's weights are: the hub's are brought, an adapter's are its base's, a GGUF file's are converted
+    once; raises `UserError` for vectors.
     """
     if found.is_vectors:
         raise UserError(
@@ -133,12 +130,15 @@ def _weights_of(found: ModelLocation, progress: Progress) -> tuple[ModelLocation
         )
     if found.path is not None and is_adapter(found.path):
         adapter = read_adapter(found)
-        return replace(adapter.base, name=found.name), adapter
+        base, _ = _weights_of(adapter.base, way, watch)
+        return replace(base, name=found.name), adapter
     if found.path is not None and is_gguf(found.path):
         if not conversion_folder(found.path).is_dir():
             check_before(found, GGUF_DTYPE)
-        return replace(found, path=converted(found.path, progress)), None
-    return found, None
+        return replace(found, path=converted(found.path, watch)), None
+    if found.path is None:
+        check_before(found, way.dtype)
+    return bring(found, watch), None
 
 
 def _begin_token(model: LanguageModel) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from polysema.core.errors import UnavailableError, UnreadableError
 from polysema.core.model.catalog import ModelLocation, locate
-from polysema.core.model.model_folder import ADAPTER_FILE, check_weights, files_hash, read_json
+from polysema.core.model.model_folder import ADAPTER_FILE, check_weights, files_hash, is_adapter, read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -69,6 +69,8 @@ def read_adapter(found: ModelLocation) -> Adapter:
         ) from None
     beside = folder / base
     model = locate(str(beside) if beside.is_dir() and not Path(base).is_absolute() else base)
+    if is_adapter(model.path):
+        raise UnreadableError(f"{folder} is an adapter of {base}, which is an adapter itself: merge that one first")
     has_name = found.entry is not None and model.path is not None and model.entry is None
     return Adapter(folder, found.name, model, Path(base).name if has_name else model.name)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from polysema.app.explorer import Explorer
-from polysema.core.errors import BeyondMemoryError, UnavailableError, UnreadableError
+from polysema.core.errors import BeyondMemoryError, NotFoundError, UnavailableError, UnreadableError
 from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.description import describe_model
 from polysema.core.model.gguf import parsing_once
@@ -78,6 +78,12 @@ def test_what_is_wrong_with_an_adapter_is_told(
         load_model(str(folder), "cpu", "torch")
     write(base_model_name_or_path="")
     with pytest.raises(UnreadableError, match="names no base model"):
+        load_model(str(folder), "cpu", "torch")
+    write(base_model_name_or_path=str(adapter))
+    with pytest.raises(UnreadableError, match=f"is an adapter of {adapter}, which is an adapter itself: merge that"):
+        load_model(str(folder), "cpu", "torch")
+    write(base_model_name_or_path="some/base")
+    with pytest.raises(NotFoundError, match=r"^some/base can't be loaded from the hub or its cache"):
         load_model(str(folder), "cpu", "torch")
     write(base_model_name_or_path=str(tiny["gpt2"]))
     with pytest.raises(UnreadableError, match=f"doesn't fit {tiny['gpt2']}"):
