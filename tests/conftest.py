@@ -1,5 +1,6 @@
 """Real weights, and models small enough to build in a test."""
 
+import gc
 import os
 import shutil
 import sys
@@ -20,6 +21,8 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # torch, which is imported below, reads this
 wait_without_spinning()
+# The collector would walk through millions of objects of torch, transformers and Streamlit again and again.
+gc.set_threshold(20_000, 20, 100)
 # Processes that share the cores are quicker with the threads that they can really have.
 THREADS = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
