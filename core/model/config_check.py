@@ -33,12 +33,11 @@ def read_config(folder: Path, **options: str | bool) -> "PretrainedConfig":
         ValueError: It can't be read; the message is one line.
         UnreadableError: The model needs code of its own.
     """
-    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
     try:
         return AutoConfig.from_pretrained(str(folder), trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, StrictDataclassError) as error:
+    except Exception as error:  # a config can be wrong in any way, and its class raises what it meets
         if RUNS_CODE in str(error):
             raise UnreadableError(f"{folder} can't be loaded as a model: {own_code()}") from None
         raise ValueError(first_words(error)) from None
@@ -54,8 +53,10 @@ def first_words(error: Exception) -> str:
         Its first line; where that only announces the reason, the reason behind it.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    text = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
-    return text[:MAX_MESSAGE]
+    text = (" ".join(lines[:2]) if lines[0].endswith(":") else lines[0])[:MAX_MESSAGE]
+    if isinstance(error, KeyError):
+        return f"it names {text}, which is not known"
+    return f"its numbers don't go together ({text})" if isinstance(error, ArithmeticError) else text
 
 
 def count_layers(config: "PretrainedConfig", stack: str = "") -> int:
@@ -77,6 +78,8 @@ def count_heads(config: "PretrainedConfig", stack: str = "") -> int:
             f"a {config.model_type} model has no attention heads: what isn't a transformer (a state-space or recurrent "
             "model) is not read here; choose an encoder, a decoder or an encoder-decoder with attention"
         )
+    if count < 1:
+        raise UnreadableError(f"the config says that there are {count} attention heads; a layer has at least 1")
     return count
 
 

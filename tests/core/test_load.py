@@ -81,6 +81,23 @@ def test_code_of_a_model_is_not_run(bert: Path) -> None:
     assert not (bert / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ({"hidden_act": "nope"}, "it names 'nope', which is not known"),
+        ({"num_key_value_heads": 0}, r"its numbers don't go together \(.* by zero\)"),
+    ],
+)
+def test_a_value_that_can_not_be_is_named(
+    field: dict[str, object], message: str, tiny: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny["llama"], tmp_path / "wrong"))
+    fields = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(fields | field))
+    with pytest.raises(UnreadableError, match=message):
+        load_model(str(folder), "cpu", "torch")
+
+
 def test_names_that_stand_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(
         NotFoundError,

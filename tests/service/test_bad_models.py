@@ -100,6 +100,8 @@ KNOWN_BEFORE: list[tuple[str, Change, str]] = [
     ("vit", config(model_type="vit", vocab_size=None), "is a vit model, which reads no texts"),
     ("layers", config(num_hidden_layers=10**6), "says 1,000,000 layers, and its files hold"),
     ("none", config(num_hidden_layers=0), "the config says that there are 0 layers"),
+    ("heads", config(num_attention_heads=0), "says that there are 0 attention heads; a layer has at least 1"),
+    ("dtype", config(dtype="float99"), "has no attribute 'float99'"),
     ("text", config(num_hidden_layers="two"), "num_hidden_layers' expected int, got str"),
     ("code", config(**CODE), r"it needs code that comes with it \(mine.Model\), and such code is never run here"),
 ]
