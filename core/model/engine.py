@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from polysema.core.errors import UserError
 from polysema.core.space.space import Floats, Ints
 
 TOKEN_BUDGET = 1024  # 512 to 1,024 tokens a batch were fastest on two cores, 4,096 slowest
@@ -116,8 +117,18 @@ class TorchEngine:
                     [windows[item] for item in batch], [sources[item] for item in batch] if sources else None
                 )
                 chosen = [states[layer].float().cpu().numpy() for layer in layers]  # (batch, width, dim) each
+                self._check_width(chosen, max(len(windows[item]) for item in batch))
                 for row, item in enumerate(batch):
                     take(item, [state[row, : len(windows[item])] for state in chosen])
+
+    def _check_width(self, states: Sequence[Floats], n_tokens: int) -> None:
+        """Raise `UserError` for a model whose layers have fewer states than there are tokens, as Funnel's do."""
+        for state in states:
+            if state.shape[1] != n_tokens:
+                raise UserError(
+                    f"a layer of {type(self.module).__name__} has {state.shape[1]} states for {n_tokens} tokens, so "
+                    "no word has one of its own there: it is not read here; choose another model"
+                )
 
     def _states(self, rows: Sequence[Sequence[int]], sources: Sequence[Sequence[int]] | None) -> Sequence[Any]:
         def tensors(of: Sequence[Sequence[int]]) -> tuple[object, object]:

@@ -265,6 +265,7 @@ def _devices() -> list[str]:
     return ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
 
 
+POSITIONS = tuple(f"max_{stack}position_embeddings" for stack in ("", "encoder_", "decoder_"))  # LED has one a stack
 MAX_WINDOW = 2048  # longer windows cost memory by their square and bring little to a word
 
 
@@ -277,8 +278,9 @@ def _window(config: "PretrainedConfig", tokenizer: Tokenizer) -> int:
 
 def position_limit(config: "PretrainedConfig") -> int:
     """The most tokens that a model has positions for, at most `MAX_WINDOW`."""
-    positions = getattr(config, "max_position_embeddings", None)
-    if not isinstance(positions, int) or positions <= 0:
+    stated = (getattr(config, name, None) for name in POSITIONS)
+    positions = min((number for number in stated if isinstance(number, int) and number > 0), default=None)
+    if positions is None:
         return MAX_WINDOW
     # RoBERTa's positions start behind the padding id
     offset = config.pad_token_id + 1 if config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"} else 0

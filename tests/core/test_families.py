@@ -27,7 +27,7 @@ from polysema.core.inside.steering import Statement
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel, load_model, on_torch
 from polysema.core.model.sentences import embed_sentences
-from tests.families import BOTH, FAMILIES, VARIANTS, save_family
+from tests.families import BERT_LIKE, BOTH, FAMILIES, VARIANTS, save_family
 
 TEXT = "the white swan"
 SOURCE = "the river bank"
@@ -313,6 +313,28 @@ def test_a_family_whose_states_are_laid_out_otherwise_is_refused_what_it_fails(o
     with pytest.raises(UserError, match=r"xlnet. fails the identity hidden states: .* .off by .*, at most 0\.0001"):
         lens(model, TEXT)
     assert proof_of(model).check("padding").holds
+
+
+def test_a_family_that_a_pass_does_not_fit_fails_in_a_line(opened: Open, tmp_path: Path) -> None:
+    import transformers
+
+    tokenizer = opened("bert", "").tokenizer
+    squeezed = transformers.SqueezeBertConfig(**BERT_LIKE, embedding_size=16, vocab_size=len(tokenizer))
+    pooled = transformers.FunnelConfig(
+        block_sizes=[1, 1], d_model=16, n_head=4, d_head=4, d_inner=32, vocab_size=len(tokenizer)
+    )
+    folders = []
+    for made in (transformers.SqueezeBertForMaskedLM(squeezed), transformers.FunnelForMaskedLM(pooled)):
+        folders.append(str(tmp_path / made.config.model_type))
+        made.save_pretrained(folders[-1])
+        tokenizer.save_pretrained(folders[-1])
+    model = load_model(folders[0], "cpu", "torch")
+    check = proof_of(model).check("hidden states")
+    assert (check.holds, check.applies, "laid out otherwise" in check.note) == (False, True, True)
+    with pytest.raises(UserError, match="fails the identity hidden states: .* laid out otherwise"):
+        lens(model, f"{TEXT} [MASK]")
+    with pytest.raises(UserError, match=r"a layer of FunnelModel has \d states for \d+ tokens"):
+        embed(load_model(folders[1], "cpu", "torch"), [TEXT])
 
 
 def test_a_long_text_is_one_pass_where_there_are_positions(opened: Open) -> None:
