@@ -83,6 +83,10 @@ def padded(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Ints, Ints]:
     return ids, mask
 
 
+# families whose layers mix a token with its neighbors whatever the mask says: by a convolution, by embeddings of three
+SEES_PADDING = {"convbert", "mobilebert"}
+
+
 @dataclass(frozen=True, slots=True)
 class TorchEngine:
     """Runs a module of transformers: a model, the encoder of one, or a whole encoder-decoder for its decoder's states.
@@ -112,7 +116,7 @@ class TorchEngine:
             [len(w) + len(s) for w, s in zip(windows, sources, strict=True)] if sources else list(map(len, windows))
         )
         with torch.inference_mode():
-            for batch in plan_batches(lengths, budget):
+            for batch in self._batches(lengths, budget):
                 states = self._states(
                     [windows[item] for item in batch], [sources[item] for item in batch] if sources else None
                 )
@@ -120,6 +124,12 @@ class TorchEngine:
                 self._check_width(chosen, max(len(windows[item]) for item in batch))
                 for row, item in enumerate(batch):
                     take(item, [state[row, : len(windows[item])] for state in chosen])
+
+    def _batches(self, lengths: Sequence[int], budget: int) -> list[list[int]]:
+        """Which rows go through the model together: each alone where padding beside a text changes its states."""
+        if self.module.config.model_type in SEES_PADDING:
+            return [[item] for item in range(len(lengths))]
+        return plan_batches(lengths, budget)
 
     def _check_width(self, states: Sequence[Floats], n_tokens: int) -> None:
         """Raise `UserError` for a model whose layers have fewer states than there are tokens, as Funnel's do."""

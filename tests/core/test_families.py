@@ -337,6 +337,24 @@ def test_a_family_that_a_pass_does_not_fit_fails_in_a_line(opened: Open, tmp_pat
         embed(load_model(folders[1], "cpu", "torch"), [TEXT])
 
 
+def test_a_family_that_sees_padding_reads_each_text_alone(opened: Open, tmp_path: Path) -> None:
+    import transformers
+
+    tokenizer = opened("bert", "").tokenizer
+    torch.manual_seed(5)
+    config = transformers.ConvBertConfig(**BERT_LIKE, embedding_size=16, vocab_size=len(tokenizer))
+    made = transformers.ConvBertForMaskedLM(config)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.normal_(0, 0.4)
+    made.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), "cpu", "torch")
+    assert proof_of(model).check("padding").difference == 0
+    alone, beside = (embed(model, texts).vectors[0] for texts in ([TEXT], [TEXT, f"{TEXT} water"]))
+    np.testing.assert_array_equal(alone, beside[: len(alone)])
+
+
 def test_a_long_text_is_one_pass_where_there_are_positions(opened: Open) -> None:
     model = opened("bloom", "")  # no table of positions: any text has some
     assert model.window == 2048
