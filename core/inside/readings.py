@@ -66,12 +66,20 @@ def read(model: LanguageModel, text: str | None, source: str | None = None) -> t
     beside = _readings(model, source, model.one_window(model.encode([source])[0], "the source"))[0]
     if text is None:
         require_finite(model)  # else it writes nothing, or without end, and the message would say so
-        text = model.generate([source])[0]
+        text = _written(model, source)
     encoded = model.decoder_input(model.encode_targets([text])[0])
     if not len(encoded):
         raise UserError(f"{model.name} writes nothing for {source!r}; give the decoder's text")
     (reading,) = _readings(model, text, encoded)
     return (HookedRun(text, reading.ids, reading.tokens, reading.fresh, source=beside),)
+
+
+def _written(model: LanguageModel, source: str) -> str:
+    """What the model writes, as far as it can read it again: some texts have more tokens read than written."""
+    text = model.generate([source])[0]
+    encoded = model.encode_targets([text])[0]
+    most = model.window - 2  # with the tokens that begin and end a text
+    return text if len(encoded) <= most else text[: int(encoded.offsets[most - 1, 1])]
 
 
 def _readings(model: LanguageModel, text: str, encoded: EncodedText) -> tuple[HookedRun, ...]:

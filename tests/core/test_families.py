@@ -355,6 +355,15 @@ def test_a_family_that_sees_padding_reads_each_text_alone(opened: Open, tmp_path
     np.testing.assert_array_equal(alone, beside[: len(alone)])
 
 
+def test_what_a_decoder_writes_is_read_as_far_as_its_window_goes(opened: Open) -> None:
+    model = opened("t5gemma", "decoder")
+    written = model.generate([TEXT])[0]
+    assert len(model.encode_targets([written])[0]) > model.window  # its pieces are more when they are read
+    (reading,) = hooks.read(model, None, TEXT)
+    assert written.startswith(reading.text)
+    assert model.window - 4 <= len(reading) <= model.window
+
+
 def test_a_long_text_is_one_pass_where_there_are_positions(opened: Open) -> None:
     model = opened("bloom", "")  # no table of positions: any text has some
     assert model.window == 2048
