@@ -51,8 +51,7 @@ class ExactIndex(Index):
         super().__init__(vectors, metric)
 
     def _build(self, vectors: Floats) -> None:
-        self._vectors = vectors
-        self._asked = self._misses = 0
+        self._vectors, self._asked, self._misses = vectors, 0, 0
         self._making = threading.Lock()
         self._codes: Codes | None = None
         self._norms = (
@@ -61,8 +60,9 @@ class ExactIndex(Index):
 
     def _blocks(self, n_queries: int) -> Iterator[tuple[int, Floats]]:
         """The vectors that are scored at a time, each time with the first row."""
-        step = self.n if n_queries == 1 else BLOCK_ROWS
-        yield from row_blocks(self._vectors, step, self._when_coded.spare)
+        if n_queries == 1 and not self._when_coded.spare:
+            return iter([(0, self._vectors)])
+        return row_blocks(self._vectors, self.n if n_queries == 1 else BLOCK_ROWS, self._when_coded.spare)
 
     def _every_score(self, queries: Floats) -> Floats:
         """The scores of all rows for a few queries, (n_queries, n)."""

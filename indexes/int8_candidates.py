@@ -1,10 +1,6 @@
-"""When rows are compared by 8-bit codes first, and which rows are then scored exactly."""
+"""When rows are compared by 8-bit codes first: what an exact index is told of them."""
 
 from dataclasses import dataclass, replace
-
-import numpy as np
-
-from polysema.core.space.space import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +21,6 @@ class CodeOptions:
     spare: bool = False
 
 
-CODE_BLOCK = 64
 _default = CodeOptions()
 
 
@@ -42,19 +37,3 @@ def spare_memory(min_numbers: int) -> None:
     """
     global _default
     _default = replace(_default, min_numbers=min_numbers, spare=True)
-
-
-def candidate_rows(line: Floats, k: int) -> Ints:
-    """Places in ascending order among which the k best of `line` (n,) are, all that share the k-th score included.
-
-    The k best blocks hold k scores at least as high as the least of their maxima: a block whose maximum is lower holds
-    none of the k best. One pass finds the maxima, and the rest is looked at only where it matters. Block b is every
-    n_blocks-th place from b on, so that the maxima are those of whole lines, which is several times as fast.
-    """
-    n_blocks = len(line) // CODE_BLOCK
-    if n_blocks <= 4 * k:
-        return np.arange(len(line))
-    maxima = line[: n_blocks * CODE_BLOCK].reshape(CODE_BLOCK, n_blocks).max(axis=0)
-    blocks = np.flatnonzero(maxima >= np.partition(maxima, n_blocks - k)[-k])
-    inside = (np.arange(CODE_BLOCK)[:, None] * n_blocks + blocks).ravel()
-    return np.concatenate([inside, np.arange(n_blocks * CODE_BLOCK, len(line))])

@@ -19,6 +19,7 @@ from polysema.app.cli.words import search_note
 
 if TYPE_CHECKING:
     from polysema.app.explorer import SearchOptions
+    from polysema.app.explorer.results import AnalogyAnswer
     from polysema.core.space.lookup import Policy
 
 
@@ -64,11 +65,9 @@ def analogy(
     @6, in a space such as minilm-l6@6.
     """
     from polysema.app.explorer import AnalogyOptions
-    from polysema.app.explorer.options import check_epsilon, parse_pair
+    from polysema.app.explorer.options import parse_pair
     from polysema.app.explorer.results.words import VECTOR_FIELDS
 
-    check_epsilon(epsilon)
-    opened = view.open()
     options = AnalogyOptions(
         tuple(parse_pair(text) for text in pairs),
         policy,
@@ -79,13 +78,20 @@ def analogy(
         search.index,
         search.recall,
     )
+    opened = view.open()
     answer = opened.analogy(expression, k, method, options)
-    tell_notes(answer.origin, opened.space.origin)
+    notes = _notes(answer, evidence, search.index != "" or search.recall is not None)
     rows = neighbor_table(answer.neighbors, answer.score_name)
+    tell_notes(answer.origin, opened.space.origin)
+    show(form, rows, answer, notes, VECTOR_FIELDS)
+
+
+def _notes(answer: AnalogyAnswer, evidence: bool, searched: bool) -> list[str]:
+    """What is printed below the answers; with `searched` how they were looked for."""
     stood = ", ".join(
         f"{i.word} #{i.rank:,} ({i.score:.3f})" if i.rank else f"{i.word} ({i.score:.3f})" for i in answer.inputs
     )
-    notes = [search_note(answer.search, answer.recall)] if search.index or search.recall is not None else []
+    notes = [search_note(answer.search, answer.recall)] if searched else []
     notes.append(f"left out{', and where they would have stood' if evidence else ''}: {stood}")
     notes += [f"{i.word}: {i.how}" for i in answer.inputs if i.how != "as written"]
     if answer.pairs_left_out:
@@ -95,4 +101,4 @@ def analogy(
         notes += [
             f"{m.method}: " + ", ".join(f"{n.key} {n.score:.3f}" for n in m.neighbors) for m in answer.evidence.beside
         ]
-    show(form, rows, answer, notes, VECTOR_FIELDS)
+    return notes

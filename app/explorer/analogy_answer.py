@@ -19,7 +19,6 @@ from polysema.core.space.analogy import (
     Scoring,
     check_method,
     scoring_of_pairs,
-    scoring_of_sum,
     scorings_of_sum,
     target,
 )
@@ -27,6 +26,7 @@ from polysema.core.space.expression import Term, parse
 from polysema.indexes.base import check_k
 
 if TYPE_CHECKING:
+    from polysema.app.explorer.results import Neighbor
     from polysema.app.explorer.space_search import SpaceSearch
     from polysema.app.explorer.word_lookup import WordLookup
     from polysema.core.space.hits import Hits
@@ -66,51 +66,45 @@ def scoring_of_pair_question(
 @dataclass(frozen=True, slots=True, eq=False)
 class _Hits:
     """What was found: the best rows and, with evidence, the best with the words of the question and those by each of
-    the methods `beside`, all in `each`; `how` and with which `recall`; the scores (n,) of all rows, where known.
+    the methods beside, all in `each`; `how` and with which `recall`; the scores (n,) of all rows, where known.
     """
 
     each: list[Hits]
     how: str
     recall: float | None
     scores: Floats | None
-    beside: Sequence[Scoring] = ()
 
 
 def answer_analogy(query: AnalogyQuestion, expression: str, k: int) -> AnalogyAnswer:
     """The k best words for an expression, the words of the question left out."""
     options = query.options
     method = query.method if query.method in METHODS else check_method(query.method)
-    parsed = parse(expression)
+    parsed, k = parse(expression), check_k(k)
     wanted = target(query.space, parsed, look_up_terms(query.lookup, parsed.terms, options.policy))
     pairs = _pairs(query) if options.pairs else []
     known = [pair for pair in pairs if pair[0].known and pair[1].known] if pairs else []
+    others = [one for one in METHODS_BESIDE if one != method] if options.evidence else []
     if method in OF_PAIRS:
         scoring = scoring_of_pair_question(query, method, wanted, known)
+        beside = scorings_of_sum(None, others, wanted, options.epsilon)
     elif options.pairs:
         raise UserError(f"{method} takes no example pairs; {' and '.join(OF_PAIRS)} do")
     else:
-        scoring = scoring_of_sum(method, wanted, options.epsilon)
-    hits = _search(query, wanted, scoring, known, check_k(k))
-    near, *others = query.search.named_each(hits.each)
-    own = scoring.queries @ np.stack([f.vector for f in wanted.found]).T
-    scored = zip(wanted.found, wanted.weights, own[0] if scoring.linear else scoring.combine(own), strict=True)
-    inputs = tuple(
-        [
-            InputRank(match.word, weight, _rank(hits.scores, match), float(score), match.how)
-            for match, weight, score in scored
-        ]
-    )
-    evidence = None
-    if options.evidence:
-        beside = [MethodAnswer(one.method, rows) for one, rows in zip(hits.beside, others[1:], strict=True)]
-        evidence = Evidence(others[0], tuple(beside)) if others else Evidence((), ())
+        scoring, *beside = scorings_of_sum(method, others, wanted, options.epsilon)
+    words = [*wanted.found, *(found for pair in known for found in pair)]
+    vectors = np.stack([f.vector for f in wanted.found])
+    hits = _search(query, scoring, beside, words, k)
+    near, *named = query.search.named_each(hits.each)
+    own = scoring.queries @ vectors.T
+    inputs = _input_ranks(wanted, own[0] if scoring.linear else scoring.combine(own), hits.scores)
+    evidence = _evidence(beside, named) if options.evidence else None
     return AnalogyAnswer(
         str(wanted.expression),
         near,
         inputs,
         wanted.vector,
-        np.stack([f.vector for f in wanted.found]),
-        noted(query.space, [*wanted.found, *(found for pair in known for found in pair)]),
+        vectors,
+        noted(query.space, words),
         method,
         options.policy.describe(),
         evidence,
@@ -129,21 +123,20 @@ def _pairs(query: AnalogyQuestion) -> list[tuple[WordMatch, WordMatch]]:
 
 
 def _search(
-    query: AnalogyQuestion,
-    wanted: AnalogyTarget,
-    scoring: Scoring,
-    pairs: Sequence[tuple[WordMatch, WordMatch]],
-    k: int,
+    query: AnalogyQuestion, scoring: Scoring, beside: Sequence[Scoring], words: Sequence[WordMatch], k: int
 ) -> _Hits:
-    """The best rows; with evidence also the best with the words of the question, and those by other methods."""
+    """The best rows that are none of these words'; with evidence also the best with them, and those by the methods
+    beside.
+    """
     options, how = query.options, query.search_options
-    out = [int(row) for found in (*wanted.found, *sum(pairs, ())) for row in found.rows]
+    out = [int(row) for found in words for row in found.rows]
     indexed = query.search.uses_index(how)
     index = query.search.exact(
         None if options.restrict_vocab is None else first_rows(options.restrict_vocab, len(query.space))
     )
     barred = _barred(query, index.n) if options.where else np.empty(0, np.int64)
-    left_out = np.union1d(np.array([row for row in out if row < index.n], np.int64), barred)
+    rows_out = np.array(out, np.int64)
+    left_out = np.union1d(rows_out[rows_out < index.n], barred)
     scores = index.scores(scoring) if options.evidence or len(barred) else None
     recall: float | None = 1.0
     search = "exact" if not indexed else f"exact: no index answers {scoring.method}, which is no one cosine"
@@ -158,9 +151,8 @@ def _search(
     few = min(N_BESIDE, index.n - len(left_out))
     if not options.evidence or scores is None or not few:
         return _Hits([found], search, recall, scores if options.evidence else None)
-    others = scorings_of_sum([one for one in METHODS_BESIDE if one != scoring.method], wanted, options.epsilon)
-    beside = index.best_by_each(others, few, left_out)
-    return _Hits([found, index.best(scores, few, barred, scoring), *beside], search, recall, scores, others)
+    with_inputs = index.best(scores, few, barred, scoring)
+    return _Hits([found, with_inputs, *index.best_by_each(beside, few, left_out)], search, recall, scores)
 
 
 def _barred(query: AnalogyQuestion, n_rows: int) -> Ints:
@@ -170,6 +162,28 @@ def _barred(query: AnalogyQuestion, n_rows: int) -> Ints:
     passing = query.search.mask(SearchOptions(query.options.where))
     assert passing is not None
     return np.flatnonzero(~passing[:n_rows])
+
+
+def _input_ranks(wanted: AnalogyTarget, own: Floats, scores: Floats | None) -> tuple[InputRank, ...]:
+    """The words of the question with their own scores (words,), and where they stand among those of all rows (n,)."""
+    return tuple(
+        [
+            InputRank(match.word, weight, _rank(scores, match), float(score), match.how)
+            for match, weight, score in zip(wanted.found, wanted.weights, own, strict=True)
+        ]
+    )
+
+
+def _evidence(beside: Sequence[Scoring], named: Sequence[tuple[Neighbor, ...]]) -> Evidence:
+    """The best with the words of the question, which come first, and those by each method beside; none where no row is
+    left.
+    """
+    if not named:
+        return Evidence((), ())
+    with_inputs, *others = named
+    return Evidence(
+        with_inputs, tuple(MethodAnswer(one.method, rows) for one, rows in zip(beside, others, strict=True))
+    )
 
 
 def _rank(scores: Floats | None, found: WordMatch) -> int | None:

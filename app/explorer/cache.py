@@ -56,14 +56,13 @@ class SingleFlightCache:
                 raise
             with self._lock:
                 self._values[key] = value
-                while self._is_full():
+                while len(self._values) > self._most and self._is_full():
                     dropped, _ = self._values.popitem(last=False)
                     self._making.pop(dropped, None)
         return value
 
     def _is_full(self) -> bool:
-        if len(self._values) <= self._most:
-            return False
+        """Whether more than `most` are too many."""
         return self._weigh is None or sum(map(self._weigh, self._values.values())) > self._most_bytes
 
     def peek(self, key: Hashable) -> object:

@@ -21,7 +21,7 @@ from polysema.app.explorer.model_room import ModelRoom
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, ModelOptions
 from polysema.app.explorer.results.spaces import ModelCards, SpaceNames, space_names
 from polysema.app.explorer.space_search import SpaceSearch
-from polysema.app.explorer.spaces import collection_of, file_stamp, first_rows, linked_address, static_space
+from polysema.app.explorer.spaces import SpacePlace, first_rows, place_of, static_space
 from polysema.app.explorer.word_space import WordSpace
 from polysema.core.argument_types import checked_arguments
 from polysema.core.environment import home
@@ -71,10 +71,10 @@ class Explorer:
         self._device = device
         self._folder = collections or home() / "collections"
         self._models = SingleFlightCache(MAX_MODELS, lambda one: one.memory_bytes, MAX_MODEL_BYTES)
-        self.room = ModelRoom(self.names, self._models)
         self._spaces = SingleFlightCache(MAX_SPACES)
         self._corpora = SingleFlightCache(MAX_CORPORA)
         self._given = SingleFlightCache(MAX_SPACES)
+        self.room = ModelRoom(self.names, self._models)
         self._handles: weakref.WeakKeyDictionary[Space, weakref.ref[WordSpace]] = weakref.WeakKeyDictionary()
         self._transforms: weakref.WeakKeyDictionary[Space, Transform] = weakref.WeakKeyDictionary()
 
@@ -108,19 +108,18 @@ class Explorer:
             return name
         if isinstance(name, Space):
             return self.hold(name)
-        address = name if "://" in name and is_address(name) else linked_address(self._folder, name)
-        if address is not None:
-            return self._spaces.get(address, lambda: self._made(engine_search(address)))
-        model, layer = split_layer(name) if "@" in name else (name, None)
+        place = SpacePlace(name) if "://" in name and is_address(name) else place_of(self._folder, self.names, name)
+        model, layer = split_layer(name) if "@" in name and place.address is None else (name, None)
         if layer is not None:
             return self.hold(self.model(model, progress=progress).senses.corpus(layer, progress))
-        folder, inner = self._collection(name)
-        if folder is not None:
-            key = ("collection", str(folder), inner, file_stamp(str(folder)))
-            return self._spaces.get(key, lambda: self._made(SpaceRows(Collection(folder).view(), inner)))
+        return self._spaces.get(place.address or (name, place), partial(self._open, name, place, progress))
 
-        make = partial(lambda name: self._made(static_space(self.names.locate(name), progress)), name)
-        return self._spaces.get((name, self._stamp(name, None)), make)
+    def _open(self, name: str, place: SpacePlace, progress: Progress) -> WordSpace:
+        if place.address is not None:
+            return self._made(engine_search(place.address))
+        if place.folder is not None:
+            return self._made(SpaceRows(Collection(place.folder).view(), place.inner))
+        return self._made(static_space(self.names.locate(name), progress))
 
     def model(
         self, name: str = DEFAULT_MODEL, options: ModelOptions | None = None, progress: Progress = no_progress
@@ -227,11 +226,7 @@ class Explorer:
         Returns:
             A value that is another after a change; None for a space that can't change.
         """
-        return self._stamp(name, self._collection(name)[0])
-
-    def _stamp(self, name: str, folder: Path | None) -> Hashable:
-        own = str(self.names.locate(name).path or name) if self.names.owns(name) else name
-        return file_stamp(own if folder is None else str(folder))
+        return place_of(self._folder, self.names, name).stamp
 
     def hold(self, space: Space | SpaceRows, transform: Transform | None = None) -> WordSpace:
         """The handle of a space that is open, or of a collection's rows, kept with those last used.
@@ -271,10 +266,6 @@ class Explorer:
         for kept in (self._models, self._spaces, self._corpora, self._given):
             kept.clear()
         self.__dict__.pop("maps", None)
-
-    def _collection(self, name: str) -> tuple[Path | None, str | None]:
-        """The folder of the collection that a name stands for, and the space in it; None where it is none."""
-        return (None, None) if self.names.owns(name) else collection_of(self._folder, name)
 
     def _made(self, space: Space | SpaceRows | SpaceSearch, transform: Transform | None = None) -> WordSpace:
         search = None

@@ -52,6 +52,9 @@ class AnalogyOptions:
     index: str = ""
     recall: float | None = None
 
+    def __post_init__(self) -> None:
+        check_epsilon(self.epsilon)
+
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:

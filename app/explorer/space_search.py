@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -47,7 +48,7 @@ class SpaceSearch:
     def exact(self, n_rows: int | None = None) -> ExactIndex:
         """The exact cosine index of the space, or of its first rows alone."""
         first = None if n_rows is None or n_rows >= len(self.space.vectors) else n_rows
-        return self._exact.get(first, lambda: ExactIndex(self.space.vectors[:first], Metric.COSINE))
+        return self._exact.get(first, partial(ExactIndex, self.space.vectors[:first], Metric.COSINE))
 
     def uses_index(self, options: SearchOptions) -> bool:
         """Whether an index that may miss some of the nearest answers."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from polysema.app.explorer.options import COLLECTION_LIMIT
 from polysema.core.errors import UserError
@@ -19,27 +20,34 @@ from polysema.indexes.store.manifest import FORMAT_FILE, MANIFESTS
 from polysema.indexes.store.manifest import NAME as COLLECTION_NAME
 from polysema.indexes.store.space_rows import SpaceRows
 
-
-def collection_of(collections: Path, name: str) -> tuple[Path | None, str | None]:
-    """The folder of the collection that a name stands for, and the space in it; None where the data folder has none."""
-    first, _, inner = name.partition("/")
-    if not COLLECTION_NAME.fullmatch(first) or not (collections / first).is_dir():
-        return None, None
-    if any(row.name == name for row in catalog()) or Path(name).exists():
-        return None, None
-    folder = collections / first
-    return (folder, inner or None) if is_collection(folder) else (None, None)
+if TYPE_CHECKING:
+    from polysema.app.explorer.model_names import ModelNames
 
 
-def linked_address(collections: Path, name: str) -> str | None:
-    """The address (with the space, where one is named) that a name of the data folder stands for; None where it stands
-    for none.
+@dataclass(frozen=True, slots=True)
+class SpacePlace:
+    """Where the space of a name is: at the `address` of another engine, or in the `folder` of a collection, where it is
+    the one called `inner`; neither for a file, a folder or a row of the catalog. `stamp` tells whether it has changed.
     """
+
+    address: str | None = None
+    folder: Path | None = None
+    inner: str | None = None
+    stamp: Hashable = None
+
+
+def place_of(collections: Path, names: ModelNames, name: str) -> SpacePlace:
+    """Where the space of a name is. An owner's name stands before a collection's, which stands before a file's."""
     first, _, inner = name.partition("/")
-    if not COLLECTION_NAME.fullmatch(first) or not (collections / first).is_dir():
-        return None
-    address = address_in(collections / first)
-    return address if address is None or not inner else f"{address}/{inner}"
+    folder = collections / first
+    here = COLLECTION_NAME.fullmatch(first) is not None and folder.is_dir()
+    if here and (address := address_in(folder)) is not None:
+        return SpacePlace(address if not inner else f"{address}/{inner}")
+    if names.owns(name):
+        return SpacePlace(stamp=file_stamp(str(names.locate(name).path or name)))
+    if here and is_collection(folder) and not Path(name).exists() and all(row.name != name for row in catalog()):
+        return SpacePlace(None, folder, inner or None, file_stamp(str(folder)))
+    return SpacePlace(stamp=file_stamp(name))
 
 
 def is_collection(path: Path) -> bool:

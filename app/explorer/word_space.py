@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, overload
 
 from polysema.app.explorer import relations, results
@@ -46,9 +46,14 @@ class WordSpace:
         self.space = space
         self.lookup = WordLookup(explorer, space, transform)
         self.search = search or SpaceSearch(space)
-        self.relations, self.contexts = WordRelations(space, self.lookup, self.search), SpaceContexts(space)
+        self.contexts = SpaceContexts(space)
         self._explorer, self._transform = explorer, transform
         self._views, self._baseline = SingleFlightCache(MAX_VIEWS), SingleFlightCache(1)
+
+    @cached_property
+    def relations(self) -> WordRelations:
+        """What gensim's users rely on, by its names."""
+        return WordRelations(self.space, self.lookup, self.search)
 
     @property
     def origin(self) -> Origin:
@@ -79,10 +84,6 @@ class WordSpace:
     def __contains__(self, word: object) -> bool:
         return word in self.space
 
-    @overload
-    def __getitem__(self, word: str) -> Floats: ...
-    @overload
-    def __getitem__(self, word: list[str]) -> Floats: ...
     def __getitem__(self, word: str | list[str]) -> Floats:
         return self.space[word]
 

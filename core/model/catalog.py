@@ -40,7 +40,8 @@ def own_catalog() -> Path | None:
     chosen = os.environ.get(CATALOG_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
-    return next((home() / name for name in OWN_CATALOGS if (home() / name).is_file()), None)
+    folder = home()
+    return next((folder / name for name in OWN_CATALOGS if (folder / name).is_file()), None)
 
 
 def catalog() -> tuple[CatalogEntry, ...]:

@@ -14,7 +14,6 @@ scored.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -249,26 +248,27 @@ def check_method(name: str) -> str:
     return name.lower()
 
 
-def scoring_of_sum(method: str, wanted: AnalogyTarget, epsilon: float = EPSILON) -> Scoring:
-    """How a method that asks about a sum of words scores them; raises `UserError` for a sum of another form."""
-    if method in BY_ONE_COSINE:
-        return _cosine(method, BY_ONE_COSINE[method](wanted))
-    return three_cos_mul(wanted, epsilon) if method == "3cosmul" else pair_direction(wanted)
+def scorings_of_sum(
+    method: str | None, beside: Sequence[str], wanted: AnalogyTarget, epsilon: float = EPSILON
+) -> list[Scoring]:
+    """How a method that asks about a sum of words scores them, if one is named, and behind it each of those beside.
 
-
-def scorings_of_sum(methods: Sequence[str], wanted: AnalogyTarget, epsilon: float = EPSILON) -> list[Scoring]:
-    """How each of several methods scores words, without those that the sum is not of the form of."""
+    Those beside that the sum is not of the form of are left out; for `method` itself `UserError` is raised.
+    """
     made: dict[str, Scoring] = {}
     vectors: dict[str, Floats] = {}
-    for method in methods:
-        with suppress(UserError):
-            if method in BY_ONE_COSINE:
-                vectors[method] = BY_ONE_COSINE[method](wanted)
+    for name in (*beside, method) if method is not None else beside:
+        try:
+            if name in BY_ONE_COSINE:
+                vectors[name] = BY_ONE_COSINE[name](wanted)
             else:
-                made[method] = scoring_of_sum(method, wanted, epsilon)
+                made[name] = three_cos_mul(wanted, epsilon) if name == "3cosmul" else pair_direction(wanted)
+        except UserError:
+            if name == method:
+                raise
     units = [unit(vector[None])[0] for vector in vectors.values()]
-    made |= {method: by_cosine(method, one) for method, one in zip(vectors, units, strict=True)}
-    return [made[method] for method in methods if method in made]
+    made |= {name: by_cosine(name, one) for name, one in zip(vectors, units, strict=True)}
+    return [made[name] for name in (method, *beside) if name in made]
 
 
 def scoring_of_pairs(space: Space, method: str, pairs: Sequence[tuple[WordMatch, WordMatch]], b: WordMatch) -> Scoring:

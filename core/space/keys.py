@@ -20,6 +20,7 @@ MAX_CACHED_NAMES = 65_536  # look-ups that are remembered
 MAX_SINGLE_NAMES = 1000  # names that are taken one by one: for an array of rows Arrow would import pandas
 SCAN_ROWS = 4096  # fewer names than this are always scanned
 BATCH_LOOKUP = 8  # from this many words on, one hash table of all keys beats a scan for each
+SORTED_LOOKUP = 1000  # once the names are sorted: from this many on
 SPELLINGS = 200_000  # spellings are looked for among this many of the first (most frequent) names
 
 
@@ -78,10 +79,14 @@ class Keys(HtmlRepr, Sequence[str]):
         Returns:
             A row from 0, or -1 when there is none.
         """
+        known = self._known.get(word)
+        return self._first_row(word, encoded(word)) if known is None else known
+
+    def _first_row(self, word: str, name: bytes) -> int:
+        """First row of a name whose bytes are at hand, which is remembered."""
         if (row := self._known.get(word)) is not None:
             return row
         self._asked += 1
-        name = encoded(word)
         row = self._scan(name) if self._asked <= MAX_SCANS or len(self) < SCAN_ROWS else self._bisect(name)
         if len(self._known) < MAX_CACHED_NAMES:
             self._known[word] = row
@@ -134,8 +139,10 @@ class Keys(HtmlRepr, Sequence[str]):
         Returns:
             (n,) rows from 0, -1 where there is none.
         """
-        if len(words) < BATCH_LOOKUP:
-            return np.array([self.row(word) for word in words], np.int64)
+        if len(words) < (BATCH_LOOKUP if self._asked <= MAX_SCANS else SORTED_LOOKUP):
+            each = zip(words, [encoded(word) for word in words], strict=True)
+            return np.array([self._first_row(word, name) for word, name in each], np.int64)
+        self._asked += len(words)
         try:
             names = pa.array(words, self.array.type)
         except UnicodeEncodeError:

@@ -138,12 +138,11 @@ def look_up_each(space: Space, words: Sequence[str], policy: Policy) -> list[Wor
     """What each of several words stands for, as `look_up` has it; those that are there as written in one go."""
     if policy.case is Case.LOWER or space.origin.layer is not None:
         return [look_up(space, word, policy) for word in words]
-    rows = [space.keys.row(word) for word in words]
-    vectors = [np.asarray(space.vectors[row]) if row >= 0 else None for row in rows]
-    units = [None if vector is None else unit(vector[None])[0] for vector in vectors]
     return [
-        look_up(space, word, policy) if one is None else WordMatch(word, word, np.array([row]), one, "as written")
-        for word, row, one in zip(words, rows, units, strict=True)
+        WordMatch(word, word, np.array([row]), unit(np.asarray(space.vectors[row])[None])[0], "as written")
+        if row >= 0
+        else look_up(space, word, policy)
+        for word, row in zip(words, space.keys.rows(words).tolist(), strict=True)
     ]
 
 
