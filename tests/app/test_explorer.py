@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polysema.app.explorer import Explorer, SingleFlightCache
-from polysema.core.errors import UnavailableError, UnknownWordError, UserError
+from polysema.core.errors import BeyondMemoryError, UnknownWordError, UserError
 from polysema.core.inside.families import COMPARED_MODELS
 from polysema.core.maps.options import MapOptions
 from polysema.core.measure.senses import load_senses
@@ -164,7 +164,7 @@ def test_a_model_that_was_used_longest_ago_makes_room(monkeypatch: pytest.Monkey
     memory = tmp_path / "meminfo"
     memory.write_text("MemAvailable:   20 kB\n")
     monkeypatch.setattr(loading_cost, "MEMORY_FILE", memory)
-    with pytest.raises(UnavailableError, match="of memory in float32, and 0.0 GB are free"):
+    with pytest.raises(BeyondMemoryError, match="of memory in float32, and 0.0 GB are free"):
         explorer.model("bert-tiny-en")
     assert explorer.memory_usage()["models"] == 0
 
