@@ -77,7 +77,7 @@ def shell(*arguments: str) -> None:
 
 
 async def analogy_over_http(app: FastAPI) -> None:
-    """An analogy asked of a service."""
+    """An analogy over HTTP."""
     from httpx import ASGITransport, AsyncClient
 
     async with app.router.lifespan_context(app), AsyncClient(transport=ASGITransport(app), base_url=SERVICE) as client:
@@ -108,22 +108,22 @@ def storing(folder: Path) -> dict[str, Callable[[], object]]:
     """A text exported, and a collection with an index that is added to and searched."""
     (folder / "text.txt").write_text("The bank of a river.\nA bank lends money.\n", encoding="utf-8")
     numbers, exports, rng = count(), count(), np.random.default_rng(0)
-    added, asked = Collection.create(folder / "added"), Collection.create(folder / "asked")
+    added, searched = Collection.create(folder / "added"), Collection.create(folder / "searched")
 
     def add(collection: Collection, n_rows: int) -> None:
         ids = [str(next(numbers)) for _ in range(n_rows)]
         collection.add(ids, rng.standard_normal((n_rows, 16)), pa.table({"year": range(n_rows)}))
 
-    add(asked, 5_000)
-    asked.compact(index="hnsw")
+    add(searched, 5_000)
+    searched.compact(index="hnsw")
     query = rng.standard_normal((1, 16))
     return {
         "polysema export, two lines, two layers": lambda: shell(
             "export", str(folder / "text.txt"), str(folder / f"export-{next(exports)}"), "--layers", "0,6"
         ),
         "Collection.add, 50 rows": lambda: add(added, BATCH_ROWS),
-        "Collection.search with a filter": lambda: asked.search(query, 10, "year < 2000"),
-        "Collection.search through HNSW": lambda: asked.search(query, 10),
+        "Collection.search with a filter": lambda: searched.search(query, 10, "year < 2000"),
+        "Collection.search through HNSW": lambda: searched.search(query, 10),
     }
 
 

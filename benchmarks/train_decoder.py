@@ -57,11 +57,11 @@ def make_tokenizer(texts: Iterable[str]) -> Any:
 def prepare(archive: Path, folder: Path) -> None:
     """Encode the distinct English sentences of each part."""
     folder.mkdir(parents=True, exist_ok=True)
-    train, held, curve = split(read_pairs(archive))
+    train, test, curve = split(read_pairs(archive))
     own = list(dict.fromkeys(e for e, _ in read_own_pairs()))
     parts = {
         "train": [*dict.fromkeys(e for e, _ in train), *own * OWN_COPIES],
-        "test": list(dict.fromkeys(e for e, _ in held)),
+        "test": list(dict.fromkeys(e for e, _ in test)),
         "curve": list(dict.fromkeys(e for e, _ in curve)),
     }
     tokenizer = make_tokenizer(parts["train"])

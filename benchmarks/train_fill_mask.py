@@ -118,10 +118,14 @@ def make_model(model: Path | None, pieces: Pieces, device: str) -> Any:
     else:
         made = BertForMaskedLM(
             BertConfig(
-                vocab_size=pieces.size, hidden_size=256, num_hidden_layers=4, num_attention_heads=8,
-                intermediate_size=1024, max_position_embeddings=128,
+                vocab_size=pieces.size,
+                hidden_size=256,
+                num_hidden_layers=4,
+                num_attention_heads=8,
+                intermediate_size=1024,
+                max_position_embeddings=128,
             )
-        )  # fmt: skip
+        )
     return made.to(device)
 
 
@@ -220,8 +224,12 @@ def scores_of(model: Any, rows: Any, pieces: Pieces) -> dict[str, float]:
             top5 += int((best == wanted[:, None]).any(1).sum())
             count += len(wanted)
     model.train(training)
-    return {"accuracy": round(right / count, 4), "top5": round(top5 / count, 4),
-            "perplexity": round(math.exp(nats / count), 2), "pieces": count}  # fmt: skip
+    return {
+        "accuracy": round(right / count, 4),
+        "top5": round(top5 / count, 4),
+        "perplexity": round(math.exp(nats / count), 2),
+        "pieces": count,
+    }
 
 
 def baselines(train_rows: Sentences, test_rows: Sentences, pieces: Pieces) -> dict[str, dict[str, float]]:
@@ -290,8 +298,15 @@ def pack(folder: Path, target: Path = TARGET) -> None:
     config.architectures = ["BertForMaskedLM"]
     config.save_pretrained(target)
     shutil.copyfile(folder / "tokenizer.json", target / "tokenizer.json")
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": MAX_TOKENS, "pad_token": "[PAD]",
-                "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}  # fmt: skip
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": MAX_TOKENS,
+        "pad_token": "[PAD]",
+        "unk_token": "[UNK]",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+        "mask_token": "[MASK]",
+    }
     (target / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
     print(f"{sum(path.stat().st_size for path in target.iterdir()):,} bytes in {target}")
 

@@ -126,10 +126,19 @@ def make_vocabulary(folder: Path, pairs: Sequence[Pair]) -> None:
     texts = folder / "texts.txt"
     texts.write_text("".join(f"{english}\n{french}\n" for english, french in pairs), encoding="utf-8")
     sentencepiece.SentencePieceTrainer.train(
-        input=str(texts), model_prefix=str(folder / "joint"), vocab_size=VOCABULARY_SIZE - 1, character_coverage=1.0,
-        model_type="unigram", pad_id=-1, bos_id=-1, eos_id=0, unk_id=1, shuffle_input_sentence=False, num_threads=1,
+        input=str(texts),
+        model_prefix=str(folder / "joint"),
+        vocab_size=VOCABULARY_SIZE - 1,
+        character_coverage=1.0,
+        model_type="unigram",
+        pad_id=-1,
+        bos_id=-1,
+        eos_id=0,
+        unk_id=1,
+        shuffle_input_sentence=False,
+        num_threads=1,
         normalization_rule_name="nmt_nfkc",
-    )  # fmt: skip
+    )
     texts.unlink()
 
 
@@ -154,12 +163,30 @@ def make_model(seed: int) -> Any:
 
     torch.manual_seed(seed)
     config = MarianConfig(
-        vocab_size=VOCABULARY_SIZE, decoder_vocab_size=VOCABULARY_SIZE, d_model=256, encoder_layers=4, decoder_layers=2,
-        encoder_attention_heads=8, decoder_attention_heads=8, encoder_ffn_dim=1024, decoder_ffn_dim=1024, dropout=0.15,
-        attention_dropout=0.1, activation_dropout=0.0, activation_function="swish", scale_embedding=True,
-        max_position_embeddings=256, eos_token_id=0, forced_eos_token_id=0, bos_token_id=None, pad_token_id=PAD,
-        decoder_start_token_id=PAD, share_encoder_decoder_embeddings=True, tie_word_embeddings=True, init_std=1 / 16,
-    )  # fmt: skip
+        vocab_size=VOCABULARY_SIZE,
+        decoder_vocab_size=VOCABULARY_SIZE,
+        d_model=256,
+        encoder_layers=4,
+        decoder_layers=2,
+        encoder_attention_heads=8,
+        decoder_attention_heads=8,
+        encoder_ffn_dim=1024,
+        decoder_ffn_dim=1024,
+        dropout=0.15,
+        attention_dropout=0.1,
+        activation_dropout=0.0,
+        activation_function="swish",
+        scale_embedding=True,
+        max_position_embeddings=256,
+        eos_token_id=0,
+        forced_eos_token_id=0,
+        bos_token_id=None,
+        pad_token_id=PAD,
+        decoder_start_token_id=PAD,
+        share_encoder_decoder_embeddings=True,
+        tie_word_embeddings=True,
+        init_std=1 / 16,
+    )
     return MarianMTModel(config)
 
 
@@ -265,8 +292,11 @@ def train(folder: Path, name: str, seed: int, schedule: Schedule, start: str = "
         if late or epoch % 5 == 4:
             tested = validation_loss(model, corpus["curve"])
             training.curve.append({"epoch": epoch + 1, "train": round(loss, 4), "validation": round(tested, 4)})
-            print(f"{name} epoch {epoch + 1} of {schedule.epochs}, step {training.step}: {loss:.3f}, validation "
-                  f"{tested:.3f}, {training.seconds:.0f} s", flush=True)  # fmt: skip
+            print(
+                f"{name} epoch {epoch + 1} of {schedule.epochs}, step {training.step}: {loss:.3f}, validation "
+                f"{tested:.3f}, {training.seconds:.0f} s",
+                flush=True,
+            )
         if device == "cpu" or epoch % 20 == 19:
             training.save(out / "last.pt")
         if training.seconds > schedule.seconds:
@@ -373,9 +403,13 @@ def translate(folder: Path, model: Any, texts: Sequence[str], beams: int, batch:
         given = given.to(model.device)
         with torch.no_grad():
             made = model.generate(
-                given, attention_mask=(given != PAD).long(), num_beams=beams, do_sample=False,
-                max_new_tokens=2 * longest + 10, bad_words_ids=[[PAD]],
-            )  # fmt: skip
+                given,
+                attention_mask=(given != PAD).long(),
+                num_beams=beams,
+                do_sample=False,
+                max_new_tokens=2 * longest + 10,
+                bad_words_ids=[[PAD]],
+            )
         for i, line in zip(rows, made.tolist(), strict=True):
             out[i] = joint.decode([one for one in line if one not in (0, PAD)])
     return out
@@ -403,9 +437,15 @@ def evaluate(folder: Path, name: str) -> dict[str, float]:
         made = translate(folder, model, [english for english, _ in tested], beams)
         found[f"bleu_{way}"] = round(sacrebleu.corpus_bleu(made, references).score, 2)
         found[f"chrf_{way}"] = round(sacrebleu.corpus_chrf(made, references).score, 2)
-    samples = ["The bank of the river is muddy.", "The bank lends money.", "She lit the candle with a match.",
-               "He scored a goal in the last match.", "The spring of the clock is broken.",
-               "We planted the tomatoes in spring.", "The queen is stronger than the king."]  # fmt: skip
+    samples = [
+        "The bank of the river is muddy.",
+        "The bank lends money.",
+        "She lit the candle with a match.",
+        "He scored a goal in the last match.",
+        "The spring of the clock is broken.",
+        "We planted the tomatoes in spring.",
+        "The queen is stronger than the king.",
+    ]
     for english, french in zip(samples, translate(folder, model, samples, 4), strict=True):
         print(f"  {english} -> {french}")
     print(name, found, flush=True)
@@ -449,12 +489,24 @@ def pack(folder: Path, name: str, target: Path = TARGET) -> None:
     config = make_model(0).config
     config.architectures = ["MarianMTModel"]
     config.save_pretrained(target)
-    generation = {"decoder_start_token_id": PAD, "eos_token_id": 0, "forced_eos_token_id": 0, "pad_token_id": PAD,
-                  "bad_words_ids": [[PAD]], "max_length": 128}  # fmt: skip
+    generation = {
+        "decoder_start_token_id": PAD,
+        "eos_token_id": 0,
+        "forced_eos_token_id": 0,
+        "pad_token_id": PAD,
+        "bad_words_ids": [[PAD]],
+        "max_length": 128,
+    }
     (target / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
     make_tokenizer(folder / "joint.model").save(str(target / "tokenizer.json"), pretty=False)
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 64, "eos_token": "</s>",
-                "unk_token": "<unk>", "pad_token": "<pad>", "clean_up_tokenization_spaces": False}  # fmt: skip
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": 64,
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "clean_up_tokenization_spaces": False,
+    }
     (target / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
     print(f"{sum(path.stat().st_size for path in target.iterdir()):,} bytes in {target}")
 

@@ -38,7 +38,7 @@ class SingleQuery:
 
     @classmethod
     def of(cls, index: FaissIndex, k: int, recall: float | None) -> SingleQuery | None:
-        """That of an index for k rows and a recall; None where a query isn't answered by a graph alone."""
+        """That of an index for k rows and a recall; None where a query isn't searched by a graph alone."""
         from faiss import swig_ptr
 
         searcher, settings = index._searcher, index._settings

@@ -1,4 +1,4 @@
-"""A model that a page needs, loaded before it is asked: with a bar that says how far that is, and cancels it."""
+"""A model that a page needs, loaded before its first use: with a bar that says how far that is, and cancels it."""
 
 from functools import partial
 

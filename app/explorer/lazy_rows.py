@@ -16,7 +16,7 @@ STEP_ROWS = 256  # rows that are read together
 
 
 class LazyRows(Sequence[Row]):
-    """A list of rows that are made where they are asked for, and not kept."""
+    """A list of rows that are made when they are read, and not kept."""
 
     @abstractmethod
     def read(self, start: int, stop: int) -> list[Row]:

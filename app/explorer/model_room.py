@@ -1,4 +1,4 @@
-"""The memory that models share: what is asked for together is told first, and what was used longest ago makes room."""
+"""The memory that models share: what is needed together is told first, and what was used longest ago makes room."""
 
 from __future__ import annotations
 

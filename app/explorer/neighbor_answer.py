@@ -54,7 +54,7 @@ def _is_plain(words: WordSpace, search: SearchOptions) -> bool:
 
 
 def _looked_up(words: WordSpace, word: str | Term, policy: Policy) -> tuple[str, WordMatch]:
-    """A question as it was asked, and what it stands for; raises `UnknownWordError`."""
+    """A question as it was given, and what it stands for; raises `UnknownWordError`."""
     if isinstance(word, Term):
         term, word = word, str(word)
     else:

@@ -146,15 +146,15 @@ class ServiceState:
         view = current.view()
         return self._spaces.get((view, inner), lambda: self.explorer.hold(SpaceRows(view, inner or None)))
 
-    def view(self, asked: SpaceView, status: str = "invalid", progress: Progress = no_progress) -> WordSpace:
+    def view(self, wanted: SpaceView, status: str = "invalid", progress: Progress = no_progress) -> WordSpace:
         """The space of a request as it is to be seen; raises as `space`, `check_terms` and a limit do."""
-        current = self.space(asked.space, status, progress)
-        transform, without = asked.transform, asked.without
+        current = self.space(wanted.space, status, progress)
+        transform, without = wanted.transform, wanted.without
         self.check_terms(current, without)
-        if asked.limit is not None:
-            current = self.explorer.space(current, progress, asked.limit)
+        if wanted.limit is not None:
+            current = self.explorer.space(current, progress, wanted.limit)
         if without or transform.partition(":")[0] != "raw":
-            what = f"{asked.space} seen otherwise ({transform}{', without an axis' if without else ''})"
+            what = f"{wanted.space} seen otherwise ({transform}{', without an axis' if without else ''})"
             check_rows_read(current, len(current), self.settings.max_space, what)
         return current.view(transform, without)
 

@@ -108,7 +108,7 @@ def check_fasttext(path: Path) -> None:
         path: A `.bin` file.
 
     Raises:
-        UnreadableError: As `open_fasttext`, which is asked only where something is not as expected.
+        UnreadableError: As `open_fasttext`, which is called only where something is not as expected.
     """
     try:
         with path.open("rb") as file:

@@ -183,11 +183,11 @@ def split_layer(name: str) -> tuple[str, int | None]:
 
 
 def check_no_layer(name: str, known: Collection[str]) -> None:
-    """Raise `UserError` for a layer behind a model's name, one of `known` or a path, where the model is asked for."""
+    """Raise `UserError` for a layer behind a model's name, one of `known` or a path, where all of it is wanted."""
     model, layer = split_layer(name)
     if layer is not None and (model in known or Path(model).expanduser().exists()):
         raise UserError(
-            f"{name} is one layer of {model}, and here the model is asked for, with all of its layers: write {model}"
+            f"{name} is one layer of {model}, and here the whole model is wanted, with all of its layers: write {model}"
         )
 
 

@@ -46,7 +46,7 @@ def describe_model(name: "str | ModelLocation", dtype: str = "float32") -> Model
 
     Args:
         name: A name of the catalog, a folder, a GGUF file, or the id of a model of the hub: of one that isn't on this
-            machine the hub is asked.
+            machine the hub tells.
         dtype: `float32`, `float16` or `bfloat16`.
 
     Returns:

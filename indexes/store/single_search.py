@@ -24,7 +24,7 @@ FIELDS = frozenset(one.name for one in fields(Matches))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SingleSearch:
-    """How one query of a version is answered: all that is the same for each of them."""
+    """How one query of a version is searched for: all that is the same for each of them."""
 
     view: CollectionView
     space: str
@@ -35,7 +35,7 @@ class SingleSearch:
     places: Ints
 
     def search(self, given: npt.ArrayLike) -> Matches | None:
-        """What is found for one query (1, dim); None for what isn't one, or isn't answered so."""
+        """What is found for one query (1, dim); None for what isn't one, or isn't searched for so."""
         queries = np.asarray(given)
         if queries.shape != (1, self.query.dim) or queries.dtype.kind not in "fiu":
             return None
@@ -87,7 +87,7 @@ def search_alone(
 
 
 def single_search(view: CollectionView, k: int, space: str | None, recall: float | None) -> SingleSearch | None:
-    """How one query is answered in a version; None where it takes more than one graph of rows that are all there.
+    """How one query is searched for in a version; None where it takes more than one graph of rows that are all there.
 
     It is remembered with the version: what is checked here is the same for every query.
     """

@@ -192,8 +192,8 @@ def test_one_index_is_built_at_a_time_and_within_limits(space: Space, home: Path
 
 def test_many_words_at_once_have_the_answers_of_each(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("polysema.indexes.exact_batch.MAX_SCORES", 2 * len(space) + 1)  # two queries at a time
-    words, asked = Explorer().space(space), [f"w{row}" for row in range(0, 50, 10)]
+    words, chosen = Explorer().space(space), [f"w{row}" for row in range(0, 50, 10)]
     for k in (5, len(space)):
-        each = words.neighbors(asked, k)
-        assert [one.neighbors for one in each] == [words.neighbors(word, k).neighbors for word in asked]
-        assert all(word not in [found.key for found in one.neighbors] for word, one in zip(asked, each, strict=True))
+        each = words.neighbors(chosen, k)
+        assert [one.neighbors for one in each] == [words.neighbors(word, k).neighbors for word in chosen]
+        assert all(word not in [found.key for found in one.neighbors] for word, one in zip(chosen, each, strict=True))

@@ -49,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         parts = unquote(urlsplit(self.path).path).strip("/").split("/")
-        if parts[0] == "api":  # as it is asked whether it is there
+        if parts[0] == "api":  # as a client finds out whether it is there
             self._json([])
             return
         name, revision, path = "/".join(parts[:2]), parts[3], "/".join(parts[4:])

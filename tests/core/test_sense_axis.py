@@ -27,7 +27,7 @@ def test_every_row_is_held_out_of_the_means_it_is_measured_by() -> None:
     found = sense_axis(vectors, LABELS, ("a", "b"))
     np.testing.assert_allclose(found.values, slowly(vectors), atol=1e-5)
     assert found.counts == (12, 9)
-    # noise of more dimensions than rows is told apart by any axis that was made of it; held out it is not
+    # noise of more dimensions than rows is told apart by any axis that was made of it; on rows left out it is not
     assert found.accuracy < 0.75
     assert found.p_value > 0.05
     assert found.shuffled == pytest.approx(0.5, abs=0.1)

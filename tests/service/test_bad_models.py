@@ -176,11 +176,11 @@ def test_three_models_too_big_for_the_machine_are_told_before_the_first_is_loade
     assert "take 60.0 GB of memory together" in one_line(str(result.exception))
     served = tuple(f"{name}={folder}" for name, folder in own.items())
     with running(explorer, data=str(tmp_path / "data"), models=served) as (url, _):
-        asked = httpx.post(
+        refused = httpx.post(
             f"{url}/v1/compare-families", json={"models": list(own), "text": "the bank"}, trust_env=False
         )
-        assert (asked.status_code, asked.json()["error"]["code"]) == (422, "beyond_memory"), asked.text
-        assert re.search(together, one_line(asked.json()["error"]["message"]))
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "beyond_memory"), refused.text
+        assert re.search(together, one_line(refused.json()["error"]["message"]))
         memory.write_text(f"MemTotal: 1 kB\nMemAvailable: {10 * 10**9 // 1024} kB\n")
         for path, body, status in (
             ("/v1/embed", {"texts": ["the bank"]}, 422),

@@ -1,4 +1,4 @@
-"""Odd words, texts and spaces on the routes of contexts: an answer, or one clear line that names what was asked."""
+"""Odd words, texts and spaces on the routes of contexts: an answer, or one clear line that names what was given."""
 
 from collections.abc import Iterator
 from pathlib import Path

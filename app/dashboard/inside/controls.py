@@ -34,7 +34,7 @@ def circuits_of(name: str, progress: Progress = no_progress) -> CircuitExplorer:
 
 
 def with_model(name: str, ask: Callable[[], Result]) -> Callable[[Progress], Result]:
-    """The work of a question to a model, which is loaded before it is asked: that is watched, and can be cancelled."""
+    """The work of a question to a model, which is loaded first: that is watched, and can be cancelled."""
 
     def do(progress: Progress) -> Result:
         widgets.explorer().model(name, progress=progress)

@@ -7,14 +7,14 @@ from polysema.app.dashboard import progress as work
 
 
 def proof_part(name: str) -> None:
-    """The identities that a model is held to, where they are asked for."""
-    asked = st.toggle(
+    """The identities that a model must satisfy, where they are wanted."""
+    shown = st.toggle(
         "What is tested of this model",
         key="proof",
         bind="query-params",
         help="Identities against plain transformers, tested once for a model’s content; what fails is not shown.",
     )
-    if not asked:
+    if not shown:
         return
     found = work.answer(
         ("proof", name),

@@ -101,7 +101,7 @@ def listed_rows(space: Space, found: Sequence[tuple[int, str, float, str]], n: i
         rows = space.columns.select([c for c in ("text", "start", "end", "sense") if c in space.columns.column_names])
         texts = rows.take(pa.array([row for row, _, _, _ in found], pa.int64())).to_pylist()
     source = str(st.session_state.get("ms", ""))
-    contextual = source.endswith(choices.HIDDEN_SPACES)  # a word of a sentence is no key that can be asked for
+    contextual = source.endswith(choices.HIDDEN_SPACES)  # a word of a sentence is no key of the space
 
     def elsewhere(key: str) -> tuple[str, str] | None:
         return None if contextual else (source, key)

@@ -223,7 +223,7 @@ def _opened(name: str, of_words: bool, progress: Progress) -> str:
         return name
     model = explorer.model(name, progress=progress)
     require_finite(model.model)
-    with suppress(UserError):  # what can't be seen inside is said where it is asked for
+    with suppress(UserError):  # what can't be seen inside is said where that is tried
         model.internals.check(progress=progress)
     return name
 

@@ -58,7 +58,7 @@ async def attention(body: AttentionRequest, state: StateDep, request: Request) -
         head = None if body.head is None else check_head(model, body.head)
         if head is not None and (body.layers is None or len(body.layers) != 1):
             raise UserError("one head is of one layer: give the layer it is in")
-        # a pass makes the weights of all heads of a layer, whether one is asked for or each
+        # a pass makes the weights of all heads of a layer, whether one is wanted or each
         found = state.explorer.model(body.model).attention(body.text, body.layers, how, state.settings.max_numbers)
         made = found if head is None else found.of_head(head)
         return _arrow(made) if wanted == form.ARROW else form.answer(made, kind=wanted)

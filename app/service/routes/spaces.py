@@ -57,10 +57,10 @@ async def space(
     axes, or of its first words alone.
     """
     # the name of a path is checked by what is there, not by the pattern of bodies
-    asked = SpaceView.model_construct(space=name, transform=transform, without=without or [], limit=limit)
+    wanted = SpaceView.model_construct(space=name, transform=transform, without=without or [], limit=limit)
 
     def ask() -> Response:
-        opened = state.view(asked, "not_found")
+        opened = state.view(wanted, "not_found")
         columns = opened.space.columns.column_names if opened.space.columns is not None else []
         return answer(SpaceInfo(name, len(opened), opened.dim, tuple(columns), opened.origin))
 
