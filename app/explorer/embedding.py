@@ -14,6 +14,7 @@ from polysema.app.explorer.lazy_rows import TableRows
 from polysema.app.explorer.results import RowsAnswer
 from polysema.core.errors import UserError, list_of
 from polysema.core.model.recipe import SentenceOptions, check_unit
+from polysema.core.space.arrow_columns import integer_column
 
 if TYPE_CHECKING:
     from polysema.core.model.hidden_batch import HiddenBatch
@@ -146,4 +147,9 @@ def _flat(vectors: Floats) -> Floats:
 
 def numbered(n_texts: int, layer: int) -> pa.Table:
     """The columns that stand beside the vectors of whole texts."""
-    return pa.table({"text_id": pa.array(range(n_texts)), "layer": pa.array([layer] * n_texts, pa.int16())})
+    return pa.table(
+        {
+            "text_id": integer_column(range(n_texts), pa.int64()),
+            "layer": integer_column([layer] * n_texts, pa.int16()),
+        }
+    )

@@ -11,6 +11,7 @@ from polysema.core.errors import UserError
 from polysema.core.model.first_position import FIRST
 from polysema.core.model.tokens import Occurrence
 from polysema.core.model.unknown import UnknownWord
+from polysema.core.space.arrow_columns import integer_column, text_column
 from polysema.core.space.space import Floats, Keys, Origin, Space
 
 
@@ -64,11 +65,11 @@ def occurrence_table(occurrences: Sequence[Occurrence], layer: int) -> pa.Table:
     """The columns that stand beside the vectors of one layer."""
     return pa.table(
         {
-            "text_id": pa.array([o.text for o in occurrences], pa.int64()),
-            "word": pa.array([o.word for o in occurrences], pa.large_string()),
-            "start": pa.array([o.span.start for o in occurrences], pa.int32()),
-            "end": pa.array([o.span.end for o in occurrences], pa.int32()),
-            "layer": pa.array(np.full(len(occurrences), layer), pa.int16()),
+            "text_id": integer_column([o.text for o in occurrences], pa.int64()),
+            "word": text_column([o.word for o in occurrences]),
+            "start": integer_column([o.span.start for o in occurrences], pa.int32()),
+            "end": integer_column([o.span.end for o in occurrences], pa.int32()),
+            "layer": integer_column([layer] * len(occurrences), pa.int16()),
         }
     )
 
