@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from polysema.core.progress import Progress
+from polysema.core.progress import Progress, ended_by
 
 ENDED = ("done", "failed", "cancelled")
 LEAST_SECONDS = 2.0  # seconds after which a stage's speed says how long it may still take
@@ -63,12 +63,16 @@ class Job:
 
     def advance(self, stage: str, done: int, total: int, /) -> None:
         """Tell how far it is (a `Progress`); raises `JobCancelledError` when it was cancelled."""
-        if self.stopping:
-            raise JobCancelledError
+        self.check()
         if stage != self.stage:
             self._started = time.monotonic()
         self.stage, self.done, self.total = stage, done, total
         self.version += 1
+
+    def check(self) -> None:
+        """Raise `JobCancelledError` when it was cancelled."""
+        if self.stopping:
+            raise JobCancelledError
 
     def cancel(self) -> None:
         """End it: at once when it waits, at its next step when it runs; an ended one stays as it is."""
@@ -91,7 +95,8 @@ class Job:
             self.version += 1
         state = "done"
         try:
-            self.value = work(self.advance)
+            with ended_by(self.check):
+                self.value = work(self.advance)
         except JobCancelledError as error:
             state, self.failure = "cancelled", error
         except BaseException as error:

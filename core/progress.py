@@ -1,6 +1,12 @@
 """How far long work is: the one call that tells it, whoever does the work and whoever watches."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
+
+Check = Callable[[], object]
+_check: ContextVar[Check | None] = ContextVar("check", default=None)
 
 
 class Progress(Protocol):
@@ -16,8 +22,35 @@ class Progress(Protocol):
         """
 
 
+@contextmanager
+def ended_by(check: Check | None) -> Iterator[None]:
+    """Within it, in this thread, work ends at its next step when a check raises, whether it is watched or not.
+
+    Args:
+        check: Is called between two steps; None: nothing ends it.
+    """
+    token = _check.set(check)
+    try:
+        yield
+    finally:
+        _check.reset(token)
+
+
+def current_check() -> Check | None:
+    """What ends the work of this thread: to be handed to the threads that do parts of it."""
+    return _check.get()
+
+
+def go_on() -> None:
+    """Between two steps of long work: raises what the check of `ended_by` raises."""
+    check = _check.get()
+    if check is not None:
+        check()
+
+
 def no_progress(stage: str, done: int, total: int, /) -> None:
-    """Tell nobody: what long work calls when it is not watched."""
+    """Tell nobody: what long work calls when it is not watched. It ends as `ended_by` says all the same."""
+    go_on()
 
 
 def in_stage(progress: Progress, stage: str) -> Progress:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from polysema.core.progress import go_on
 from polysema.core.space.space import Floats
 
 
@@ -32,6 +33,7 @@ def row_blocks(vectors: Floats, rows: int, release: bool = False) -> Iterator[tu
     they have been read.
     """
     for start in range(0, len(vectors), rows):
+        go_on()
         block = vectors[start : start + rows]
         try:
             yield start, block

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from polysema.core.progress import go_on
 from polysema.core.space.analogy import Scoring
 from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric
@@ -44,6 +45,7 @@ class StreamedIndex(ExactIndex):
     def _blocks(self, n_queries: int) -> Iterator[tuple[int, Floats]]:
         step = max(1, min(BLOCK_ROWS, BLOCK_BYTES // (4 * self.dim)))
         for start in range(0, self.n, step):
+            go_on()
             block = np.asarray(self._vectors[start : min(start + step, self.n)])
             known = self._norms[start : start + len(block)]
             if np.isnan(known).any():

@@ -121,7 +121,8 @@ class Settings(BaseSettings):
         default=60.0,
         ge=0.01,
         le=86_400,
-        description="seconds a request (of embeddings: a slice of one) may wait and be worked on",
+        description="seconds a request (of embeddings: a slice of one) may wait and be worked on; then its "
+        "work ends at its next step",
     )
     body_timeout: float = Field(
         default=20.0, ge=0.01, le=3600, description="seconds that the headers, and then the body, may take to come"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from polysema.core.atomic import atomic_write, sweep
+from polysema.core.progress import ended_by
 
 _Value = TypeVar("_Value")
 
@@ -49,7 +50,8 @@ class SingleFlightCache:
                     return found
                 self.misses += 1
             try:
-                value = make()
+                with ended_by(None):  # it is kept for whoever asks next, whether this asker waits or not
+                    value = make()
             except BaseException:  # what can't be made, such as a word that isn't there, leaves nothing behind
                 with self._lock:
                     self._making.pop(key, None)

@@ -9,6 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from polysema.core.jobs import JobCancelledError
+from polysema.core.progress import ended_by
+
 KeyT = TypeVar("KeyT", bound=Hashable)
 ItemT = TypeVar("ItemT")
 AnswerT = TypeVar("AnswerT")
@@ -72,9 +75,7 @@ class Batcher(Generic[KeyT, ItemT, AnswerT]):
     async def _answer(self, key: KeyT, batch: list[_Waiting[ItemT, AnswerT]]) -> None:
         loop = asyncio.get_running_loop()
         try:
-            answers: Sequence[AnswerT | Exception] = await loop.run_in_executor(
-                self._pool, self._run, key, [one.item for one in batch]
-            )
+            answers: Sequence[AnswerT | Exception] = await loop.run_in_executor(self._pool, self._work, key, batch)
         except Exception as error:
             answers = [error] * len(batch)
         for one, answer in zip(batch, answers, strict=True):
@@ -84,6 +85,16 @@ class Batcher(Generic[KeyT, ItemT, AnswerT]):
                 one.future.set_exception(answer)
             else:
                 one.future.set_result(answer)
+
+    def _work(self, key: KeyT, batch: list[_Waiting[ItemT, AnswerT]]) -> Sequence[AnswerT | Exception]:
+        """The answers, as long as there is somebody who waits for one of them."""
+
+        def check() -> None:
+            if all(one.future.done() for one in batch):
+                raise JobCancelledError
+
+        with ended_by(check):
+            return self._run(key, [one.item for one in batch])
 
     def close(self) -> None:
         """Let the threads end."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from fastapi import Depends, Request
-from starlette.requests import ClientDisconnect
 
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.config.settings import Settings
@@ -100,13 +99,11 @@ class ServiceState:
 
         return await self.gate.run(within_limits)
 
-    async def embed(
-        self, model: EmbeddingModel, inputs: list[EmbeddingInput], gone: Callable[[], Awaitable[bool]]
-    ) -> EmbeddingBatch:
+    async def embed(self, model: EmbeddingModel, inputs: list[EmbeddingInput]) -> EmbeddingBatch:
         """The vectors of inputs; those of concurrent requests go through the model together.
 
         What is more than goes together is worked off in slices, so that other requests have their turn between two of
-        them, and no longer than there is somebody (`gone`) to answer. `timeout` is the time of each.
+        them. `timeout` is the time of each.
         """
         most = self.settings.batch_texts if self.settings.batch_texts > 1 else UNBATCHED_TEXTS
         parts: list[Sequence[EmbeddingInput]] = [inputs]
@@ -118,8 +115,6 @@ class ServiceState:
         async def each() -> EmbeddingBatch:
             made = []
             for number, part in enumerate(parts):
-                if number and await gone():
-                    raise ClientDisconnect
                 made.append(await self._slice(model, list(part), number > 0))
             return EmbeddingBatch(np.concatenate([one.vectors for one in made]), sum(one.tokens for one in made))
 

@@ -6,12 +6,11 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polysema.app.config.api_keys import find_key
@@ -68,15 +67,18 @@ class GuardMiddleware:
             self._admit(scope)
             body = await self._body(scope, receive)
             siblings = self._state.siblings
-            if siblings is not None and siblings.forwards(scope):
-                seen.passed_on = True  # the other process counts it and writes its line
-                response: Response | None = await siblings.forward(scope, body)
-            else:
-                response = await self._lane.answer(scope, body)
-            if response is None:
-                await self._app(scope, _replayed(body, receive), send)
-            else:
+            forwards = siblings is not None and siblings.forwards(scope)
+            response = None if forwards else await self._lane.answer(scope, body)
+            if response is not None:
                 await response(scope, receive, send)
+                return
+            async with _while_there(receive, seen):
+                if siblings is not None and forwards:
+                    seen.passed_on = True  # the other process counts it and writes its line
+                    response = await siblings.forward(scope, body)
+                    await response(scope, receive, send)
+                else:
+                    await self._app(scope, _replayed(body, receive), send)
         except ClientDisconnect:
             raise
         except RefusedError as error:
@@ -136,7 +138,7 @@ class _Seen:
     def __init__(self, scope: Scope, send: Send, state: ServiceState):
         self.id = f"{random.getrandbits(64):016x}"
         self.status = 0
-        self.passed_on = False
+        self.passed_on = self.complete = False
         self._scope, self._send, self._state = scope, send, state
         self._start = time.perf_counter()
         self._sent = 0
@@ -151,6 +153,7 @@ class _Seen:
             message = {**message, "headers": headers}
         else:
             self._sent += len(message.get("body", b""))
+            self.complete = not message.get("more_body", False)
         await self._send(message)
 
     def route(self) -> str:
@@ -182,6 +185,31 @@ class _Seen:
             line["path"] = without_keys(self._scope["path"])[:MAX_LOGGED]
             line["query"] = query_shown(self._scope["query_string"], parameters_of(self._scope))
         LOG.info(line)
+
+
+@asynccontextmanager
+async def _while_there(receive: Receive, seen: _Seen) -> AsyncIterator[None]:
+    """What is done within it ends where the client goes away before it has its answer: raises `ClientDisconnect`."""
+    current = asyncio.current_task()
+    assert current is not None
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if not seen.complete:
+            gone = current.cancel()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not gone or current.uncancel():
+            raise
+        raise ClientDisconnect from None
+    finally:
+        watching.cancel()
 
 
 def _crossing(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:

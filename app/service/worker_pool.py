@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn, TypeVar
 
 from polysema.app.service.errors import RefusedError
+from polysema.core.jobs import Job
+from polysema.core.progress import ended_by
 
 T = TypeVar("T")
 
@@ -26,17 +28,25 @@ class WorkerPool:
     async def run(self, work: Callable[[], T], begun: bool = False) -> T:
         """What the work returns. Raises `RefusedError` where the queue is full (429) or the time is over (503).
 
-        A part of a request that is under way (`begun`) waits however many do. Work whose time is over can't be
-        stopped: it holds its worker until it ends, and the queue tells others so.
+        A part of a request that is under way (`begun`) waits however many do. Work that nobody waits for any more,
+        because its time is over or the client has gone, ends at its next step; until then it holds its worker.
         """
+        job = Job()
+
+        def ended_with_request() -> T:
+            with ended_by(job.check):
+                return work()
+
         try:
             async with asyncio.timeout(self.timeout):
                 await self._enter(begun)
-                future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+                future = asyncio.get_running_loop().run_in_executor(self._pool, ended_with_request)
                 future.add_done_callback(self._left)
                 return await asyncio.shield(future)
         except TimeoutError:
             raise self.too_slow() from None
+        finally:
+            job.cancel()
 
     async def hold(self, work: Callable[[], Awaitable[T]], n_parts: int = 1) -> T:
         """As `run`, for work that waits for others (a batch) and takes no thread: only the queue and the time count.

@@ -14,7 +14,7 @@ from polysema.core.inside.output_head import head_class_note, logits_of
 from polysema.core.inside.readings import one_reading, token_name
 from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.load import LanguageModel
-from polysema.core.progress import Progress, no_progress
+from polysema.core.progress import Progress, go_on, no_progress
 from polysema.core.space.space import Family
 
 if TYPE_CHECKING:
@@ -192,6 +192,7 @@ def _log_probabilities(model: LanguageModel, rows: Sequence[Sequence[int]], plac
     """(n_rows, vocabulary) of what is said at a place of rows of one length."""
     import torch
 
+    go_on()
     table = torch.tensor([list(row) for row in rows], device=model.whole.device)
     with torch.inference_mode():
         out = model.whole(input_ids=table, attention_mask=torch.ones_like(table), return_dict=True)

@@ -20,7 +20,6 @@ from polysema.core.inside.architectures import (
     with_own_layers,
 )
 from polysema.core.inside.readings import (
-    UNITS,
     HookedRun,
     Unit,
     grouped,
@@ -32,6 +31,7 @@ from polysema.core.inside.readings import (
     token_name,
 )
 from polysema.core.model.load import LanguageModel
+from polysema.core.progress import go_on
 from polysema.core.space.space import Floats
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ __all__ = [
     "MLP",
     "POINTS",
     "SELF",
-    "UNITS",
     "Anatomy",
     "HookedRun",
     "ModuleOutput",
@@ -161,7 +160,8 @@ def twin_of(model: LanguageModel) -> Iterator[Twin]:
         forget_hooks(module)
         if hasattr(module, "config"):
             module.config._attn_implementation = "eager"
-    twin = Twin(model, root, anatomy(model, root.get_decoder() if model.reads_two else root))
+    parts = anatomy(model, root.get_decoder() if model.reads_two else root)
+    twin = Twin(model, root, parts, handles=[b.register_forward_pre_hook(lambda *_: go_on()) for b in parts.blocks])
     try:
         yield twin
     finally:

@@ -11,6 +11,7 @@ from polysema.core.inside.followed_tokens import FollowedTarget
 from polysema.core.inside.output_head import OutputHead, find_head, head_class_note, require_head
 from polysema.core.inside.proof import LENS, STATES, require_identities
 from polysema.core.model.load import LanguageModel
+from polysema.core.progress import go_on
 from polysema.core.space.space import Family, Floats, Ints
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Scorer:
         """Write what the states of some tokens say into one step of an answer."""
         block = BLOCK_ROWS if states.device.type == "cpu" else CHUNK_ROWS
         for start in range(0, len(states), CHUNK_ROWS):
+            go_on()
             scores = self.logits(states[start : start + CHUNK_ROWS])
             for first in range(0, len(scores), block):
                 at = slice(rows.start + start + first, rows.start + start + min(first + block, len(scores)))

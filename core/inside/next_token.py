@@ -10,6 +10,7 @@ from polysema.core.inside.readings import Unit, one_reading, token_name
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokenizer import Tokenizer
 from polysema.core.model.tokens import Span
+from polysema.core.progress import go_on
 from polysema.core.space.space import Family
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class NextTokenModel:
     def _forward(self, rows: Sequence[Sequence[int]], n_tokens: int, n_kept: int) -> "Tensor":
         import torch
 
+        go_on()
         device = self.model.whole.device
         fresh = torch.tensor([list(row) for row in rows], device=device)
         given: dict[str, Any] = {"past_key_values": self._past, "use_cache": True, "return_dict": True}

@@ -10,6 +10,7 @@ from polysema.core.inside.hooks import Unit, token_name
 from polysema.core.inside.lens_scores import CHUNK_ROWS, Scorer
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Span
+from polysema.core.progress import go_on
 
 if TYPE_CHECKING:
     import torch
@@ -53,6 +54,7 @@ def score_tokens(
     import torch
 
     for start in range(0, len(ids), CHUNK_ROWS):
+        go_on()
         with torch.inference_mode():
             logs = scorer.logits(states[start : start + CHUNK_ROWS]).log_softmax(-1)
             wanted = torch.tensor(ids[start : start + CHUNK_ROWS], device=logs.device)

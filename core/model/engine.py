@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from polysema.core.errors import UserError
+from polysema.core.progress import go_on
 from polysema.core.space.space import Floats, Ints
 
 TOKEN_BUDGET = 1024  # 512 to 1,024 tokens a batch were fastest on two cores, 4,096 slowest
@@ -117,6 +118,7 @@ class TorchEngine:
         )
         with torch.inference_mode():
             for batch in self._batches(lengths, budget):
+                go_on()
                 states = self._states(
                     [windows[item] for item in batch], [sources[item] for item in batch] if sources else None
                 )

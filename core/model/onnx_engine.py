@@ -23,6 +23,7 @@ from polysema.core.environment import cores, home
 from polysema.core.errors import UnavailableError
 from polysema.core.model.engine import Engine, Take, hidden_states, padded, plan_batches
 from polysema.core.model.onnx_export import export_graph, quantize_graph
+from polysema.core.progress import current_check, ended_by
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -65,7 +66,11 @@ class OnnxEngine:
         # a few short texts are shared between the cores too
         budget = max(64, min(BATCH_TOKENS, -(-sum(lengths) // self.n_cores)))
 
+        check = current_check()
+
         def run(batch: list[int]) -> None:
+            if check is not None:
+                check()
             ids, mask = padded([windows[item] for item in batch], self.pad_id)
             states = self.session.run(names, {"input_ids": ids, "attention_mask": mask})
             for row, item in enumerate(batch):
@@ -184,6 +189,7 @@ def _record(folder: Path) -> dict[str, Any] | None:
 def _make(model: "LanguageModel", folder: Path) -> dict[str, Any]:
     """Export, compare and time; then the folder is there whole."""
     with (
+        ended_by(None),  # what it comes to is kept for everybody
         contextlib.suppress(FileExistsError),  # another process was sooner
         atomic_folder(folder, durable=False, replace=lambda: _record(folder) is None) as part,
     ):

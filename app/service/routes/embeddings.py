@@ -42,7 +42,7 @@ async def embeddings(body: EmbeddingsRequest, state: StateDep, request: Request)
     options = SentenceOptions(body.prompt, body.prompt_name, body.dimensions)
     if options.has_prompt and any(isinstance(one, tuple) for one in inputs):
         raise UserError("a prompt stands before texts: with token ids put its ids before the others")
-    made = await state.embed(EmbeddingModel(body.model, options), inputs, request.is_disconnected)
+    made = await state.embed(EmbeddingModel(body.model, options), inputs)
     packed = body.encoding_format == "base64"
     parts = joined(_parts(made, body.model, packed))
     if len(inputs) <= MAX_INLINE_VECTORS:
