@@ -39,7 +39,7 @@ def answer(
 
 
 def on_request(
-    key: Hashable, work: Callable[[Progress], Result], pressed: bool, stopped: Callable[[], None] | None = None
+    key: Hashable, work: Callable[[Progress], Result], pressed: bool, stopped: Callable[[], object] | None = None
 ) -> Result | None:
     """As `answer`, for work that changes something: it starts when it was `pressed`, not whenever the page runs, and
     one that failed is not tried again by itself. `stopped` shows what is left when it was cancelled.
@@ -63,7 +63,7 @@ def on_request(
     return cast("Result | None", _ended(job, stopped))
 
 
-def _ended(job: WatchedJob, stopped: Callable[[], None] | None) -> object:
+def _ended(job: WatchedJob, stopped: Callable[[], object] | None) -> object:
     """The result of a job that has ended, or None with a line that says why there is none."""
     try:
         return job.result()

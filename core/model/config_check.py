@@ -36,11 +36,22 @@ def read_config(folder: Path, **options: str | bool) -> "PretrainedConfig":
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(str(folder), trust_remote_code=False, **options)
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False, **options)
     except Exception as error:  # a config can be wrong in any way, and its class raises what it meets
         if RUNS_CODE in str(error):
             raise UnreadableError(f"{folder} can't be loaded as a model: {own_code()}") from None
         raise ValueError(first_words(error)) from None
+    if config.architectures is not None:
+        config.architectures = _named(config.architectures)
+    return config
+
+
+def _named(architectures: object) -> list[str]:
+    """The classes that a config names; one alone, without a list, is one. Raises `ValueError` for anything else."""
+    named = [architectures] if isinstance(architectures, str) else architectures
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise ValueError(f"architectures is {str(architectures)[:60]!r}; it lists names of classes")
+    return named
 
 
 def first_words(error: Exception) -> str:

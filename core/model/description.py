@@ -90,13 +90,14 @@ def check_before(found: ModelLocation, dtype: str) -> None:
 
 def _folder(found: ModelLocation, path: Path, dtype: str) -> ModelDescription:
     check_folder(path)
-    config = read_json(path / CONFIG_FILE)
+    stated = read_json(path / CONFIG_FILE)
+    config = check_folder_config(path, len(weight_shapes(path)))
     files = [file for pattern in TOKENIZER_FILES for file in sorted(path.glob(pattern))]
     return ModelDescription(
         found.name,
-        family_of_config(check_folder_config(path, len(weight_shapes(path)))),
-        str(config.get("model_type", "")),
-        str(next(iter(config.get("architectures") or ()), "")),
+        family_of_config(config),
+        str(stated.get("model_type", "")),
+        str(next(iter(config.architectures or ()), "")),
         count_parameters(path),
         sum(file.stat().st_size for file in path.glob(WEIGHTS)),
         loading_cost(path, dtype),

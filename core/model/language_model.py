@@ -12,6 +12,7 @@ import numpy as np
 from polysema.core.argument_types import check_number, checked_arguments
 from polysema.core.display import HtmlRepr
 from polysema.core.errors import UserError
+from polysema.core.model.config_check import count_layers
 from polysema.core.model.engine import Engine
 from polysema.core.model.tokenizer import Tokenizer
 from polysema.core.model.tokens import EncodedText, encode, encode_ids
@@ -234,9 +235,19 @@ class LanguageModel(HtmlRepr):
                     decoder_start_token_id=self.start_token,
                     do_sample=False,
                     num_beams=1,
+                    use_cache=self._cache_fits(),
                 )
             written.append(self.tokenizer.decode(out[0], skip_special_tokens=True))
         return written
+
+    def _cache_fits(self) -> bool:
+        """Whether the cache that transformers makes has a place for each layer of the decoder.
+
+        It counts the layers of the encoder in T5's relatives, whose decoder may be the deeper one.
+        """
+        config = self.whole.config
+        counted = getattr(config.get_text_config(decoder=True), "num_hidden_layers", None)
+        return not isinstance(counted, int) or count_layers(config.get_text_config(), "decoder") <= counted
 
     def origin(self, layer: int | None, pooling: str) -> Origin:
         """The card of vectors made by this model.

@@ -266,6 +266,7 @@ def _devices() -> list[str]:
 
 
 POSITIONS = tuple(f"max_{stack}position_embeddings" for stack in ("", "encoder_", "decoder_"))  # LED has one a stack
+POSITIONS_BEHIND_PADDING = {"roberta": 1, "xlm-roberta": 1, "camembert": 1, "mpnet": 1, "prophetnet": 2}
 MAX_WINDOW = 2048  # longer windows cost memory by their square and bring little to a word
 
 
@@ -277,14 +278,13 @@ def _window(config: "PretrainedConfig", tokenizer: Tokenizer) -> int:
 
 
 def position_limit(config: "PretrainedConfig") -> int:
-    """The most tokens that a model has positions for, at most `MAX_WINDOW`."""
+    """The most tokens that a model has positions for, at most `MAX_WINDOW`; ProphetNet's decoder reads one more."""
     stated = (getattr(config, name, None) for name in POSITIONS)
     positions = min((number for number in stated if isinstance(number, int) and number > 0), default=None)
     if positions is None:
         return MAX_WINDOW
-    # RoBERTa's positions start behind the padding id
-    offset = config.pad_token_id + 1 if config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"} else 0
-    return min(MAX_WINDOW, positions - offset)
+    behind = POSITIONS_BEHIND_PADDING.get(config.model_type)
+    return min(MAX_WINDOW, positions if behind is None else positions - config.pad_token_id - behind)
 
 
 __all__ = [

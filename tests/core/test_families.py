@@ -364,6 +364,38 @@ def test_what_a_decoder_writes_is_read_as_far_as_its_window_goes(opened: Open) -
     assert model.window - 4 <= len(reading) <= model.window
 
 
+def test_a_decoder_that_is_deeper_than_its_encoder_writes(opened: Open, tmp_path: Path) -> None:
+    import transformers
+
+    tokenizer = opened("t5", "encoder").tokenizer
+    sizes = {"d_model": 16, "d_kv": 4, "d_ff": 32, "num_heads": 4, "num_layers": 1, "num_decoder_layers": 2}
+    config = transformers.SwitchTransformersConfig(**sizes, vocab_size=len(tokenizer), num_experts=2)
+    torch.manual_seed(5)
+    transformers.SwitchTransformersForConditionalGeneration(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), "cpu", "torch", stack="decoder")
+    assert len(model.generate([TEXT], 3)) == 1
+    assert not model._cache_fits()
+    assert opened("t5", "decoder")._cache_fits()
+
+
+def test_prophetnets_positions_begin_behind_the_padding_id(opened: Open, tmp_path: Path) -> None:
+    import transformers
+
+    tokenizer = opened("t5", "encoder").tokenizer
+    sizes = {"hidden_size": 16, "max_position_embeddings": 16, "decoder_start_token_id": tokenizer.pad_token_id}
+    for stack in ("encoder", "decoder"):
+        sizes |= {f"{stack}_ffn_dim": 32, f"num_{stack}_layers": 1, f"num_{stack}_attention_heads": 4}
+    special = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+    config = transformers.ProphetNetConfig(**sizes, **special, vocab_size=len(tokenizer))
+    torch.manual_seed(0)
+    transformers.ProphetNetForConditionalGeneration(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), "cpu", "torch", stack="decoder")
+    assert model.window == 16 - tokenizer.pad_token_id - 2
+    assert model.generate([TEXT]) != [""]  # to the last position
+
+
 def test_a_long_text_is_one_pass_where_there_are_positions(opened: Open) -> None:
     model = opened("bloom", "")  # no table of positions: any text has some
     assert model.window == 2048

@@ -14,6 +14,7 @@ from polysema.core.files.formats import read_vectors
 from polysema.core.model import catalog
 from polysema.core.model.catalog import entry, folder_of, locate
 from polysema.core.model.contextual import EmbeddingOptions, embed
+from polysema.core.model.description import describe_model
 from polysema.core.model.load import load_model
 from polysema.core.model.static import input_table, static_vector
 from polysema.core.space.metric import cosine
@@ -113,7 +114,7 @@ def test_names_that_stand_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with pytest.raises(NotFoundError, match=r"some/model can't be loaded .* \(HF_HUB_OFFLINE is set\); check the id"):
         load_model("some/model")
     for name in ("minilm-l6@3", f"{tmp_path}@-1"):
-        with pytest.raises(UserError, match=rf"^{name} is one layer of (.*), and here the model .*: write \1$"):
+        with pytest.raises(UserError, match=rf"^{name} is one layer of (.*), and here the whole model .*: write \1$"):
             load_model(name)
     (tmp_path / "notes.pdf").write_bytes(b"%PDF")
     assert locate(str(tmp_path / "notes.pdf")).is_vectors
@@ -176,6 +177,18 @@ def test_a_head_that_the_config_names_and_the_file_lacks_is_done_without(tiny: d
     assert type(model.whole).__name__ == "BertModel"
     expected = load_model(str(tiny["bert"]), "cpu", "torch")
     np.testing.assert_array_equal(embed(model, ["the river bank"]).vectors, embed(expected, ["the river bank"]).vectors)
+
+
+def test_a_class_that_a_config_names_without_a_list_is_read_as_one(headed: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(headed["bert-mlm"], tmp_path / "named"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"architectures": "BertForMaskedLM"}))
+    assert type(load_model(str(folder), "cpu", "torch").whole).__name__ == "BertForMaskedLM"
+    assert describe_model(str(folder)).architecture == "BertForMaskedLM"
+    (folder / "config.json").write_text(json.dumps(config | {"architectures": 7}))
+    for read in (load_model, describe_model):
+        with pytest.raises(UnreadableError, match="architectures is '7'; it lists names of classes"):
+            read(str(folder))
 
 
 def test_a_head_that_is_there_is_loaded_and_changes_no_state(headed: dict[str, Path]) -> None:

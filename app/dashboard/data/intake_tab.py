@@ -172,7 +172,7 @@ def vectors_part(upload: Upload, key: str) -> None:
         job,
         lambda progress: ingest.vectors_into(widgets.shelf(), upload, vectors, target, progress, columns),
         pressed,
-        lambda: st.info("Cancelled. No collection was made or changed.") and None,
+        lambda: st.info("Cancelled. No collection was made or changed."),
     )
     finish(key, job, put)
     widgets.python_lines(

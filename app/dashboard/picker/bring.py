@@ -29,9 +29,7 @@ def bring(row: CatalogEntry, place: str) -> None:
         key,
         lambda progress: pull(row, progress),
         pressed,
-        lambda: (
-            st.info("Cancelled. Nothing of it is used; what has arrived is taken up when you bring it again.") and None
-        ),
+        lambda: st.info("Cancelled. Nothing of it is used; what has arrived is taken up when you bring it again."),
     )
     if found is not None:
         work.dismiss(key)

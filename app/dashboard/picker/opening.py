@@ -201,7 +201,7 @@ def open_here(picker: Picker, found: ModelLocation, told: ModelDescription) -> N
         key,
         lambda progress: _opened(found.name, of_words, progress),
         pressed,
-        lambda: st.info("Cancelled. Nothing of it is in memory.") and None,
+        lambda: st.info("Cancelled. Nothing of it is in memory."),
     )
     if opened is None:
         return
