@@ -196,8 +196,7 @@ def test_a_clicked_point_tells_what_moved_it(page: Any) -> None:
     dark = "e => getComputedStyle(e).colorScheme"
     until(lambda: page.locator(".stApp").evaluate(dark) == "dark", "the theme stays light")
     at_rest(page)
-    page.wait_for_timeout(500)
-    assert beyond_the_edge(page, 390) == []
+    until(lambda: beyond_the_edge(page, 390) == [], "on a phone something reaches over the edge")
     assert findings(page) == []
 
 
