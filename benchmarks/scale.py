@@ -6,6 +6,7 @@ prints one line for each kind of index; docs/guides/scale.md compares them with 
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,6 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from polysema.indexes.collection import Collection
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 from tests.engines.milvus_server import MilvusServer, unpack
 
 BATCH = 20_000
