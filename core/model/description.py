@@ -45,8 +45,8 @@ def describe_model(name: "str | ModelLocation", dtype: str = "float32") -> Model
     """Family, size, license and tokenizer of a model, and what loading it costs.
 
     Args:
-        name: A name of the catalog, a folder, a GGUF file, or the id of a model of the hub: of one that isn't on this
-            machine the hub tells.
+        name: A name of the catalog, a folder, a GGUF file, or the id of a model of the hub, which is read there
+            where it isn't on this machine.
         dtype: `float32`, `float16` or `bfloat16`.
 
     Returns:

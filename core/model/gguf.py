@@ -4,6 +4,7 @@ import functools
 import hashlib
 import io
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
@@ -19,6 +20,7 @@ MAGIC = b"GGUF"
 GGUF_DTYPE = "float32"  # in which its weights are unpacked, whatever they are loaded in afterwards
 
 STEPS = 3
+PARSING = threading.Lock()  # what is put in the place of gguf's own is taken back before another thread does so
 CONVERT_SECONDS = 3600.0  # seconds in which another process may be at the same file
 
 
@@ -91,23 +93,25 @@ def parsing_once() -> Iterator[None]:
     import numpy as np
     from numpy.typing import NDArray
 
-    class ArrayReader(gguf.GGUFReader):  # type: ignore[misc]
-        """gguf's reader, over an array."""
+    with PARSING:
+        reader, name_map = gguf.GGUFReader, gguf.get_tensor_name_map
 
-        @property
-        def data(self) -> NDArray[np.uint8]:
-            return self._array
+        class ArrayReader(reader):  # type: ignore[misc, valid-type]
+            """gguf's reader, over an array."""
 
-        @data.setter
-        def data(self, mapped: NDArray[np.uint8]) -> None:
-            self._array = np.asarray(mapped)
+            @property
+            def data(self) -> NDArray[np.uint8]:
+                return self._array
 
-    reader, name_map = gguf.GGUFReader, gguf.get_tensor_name_map
-    gguf.GGUFReader, gguf.get_tensor_name_map = functools.cache(ArrayReader), functools.cache(name_map)
-    try:
-        yield
-    finally:
-        gguf.GGUFReader, gguf.get_tensor_name_map = reader, name_map
+            @data.setter
+            def data(self, mapped: NDArray[np.uint8]) -> None:
+                self._array = np.asarray(mapped)
+
+        gguf.GGUFReader, gguf.get_tensor_name_map = functools.cache(ArrayReader), functools.cache(name_map)
+        try:
+            yield
+        finally:
+            gguf.GGUFReader, gguf.get_tensor_name_map = reader, name_map
 
 
 def convert(source: Path, folder: Path, progress: Progress) -> None:

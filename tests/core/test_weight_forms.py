@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,26 @@ def test_a_gguf_file_is_parsed_once_with_what_gguf_itself_finds(tmp_path: Path) 
     for one, other in zip(read.tensors, plain.tensors, strict=True):
         assert one.name == other.name
         np.testing.assert_array_equal(one.data, other.data)
+
+
+def test_two_threads_parse_one_after_the_other() -> None:
+    import gguf
+
+    own, entered, leave = gguf.GGUFReader, threading.Event(), threading.Event()
+
+    def second() -> None:
+        with parsing_once():
+            entered.set()
+            assert leave.wait(60)
+
+    with parsing_once():
+        other = threading.Thread(target=second)
+        other.start()
+        assert not entered.wait(0.2)
+    assert entered.wait(60)
+    leave.set()
+    other.join(60)
+    assert gguf.GGUFReader is own  # not what the first one had put there
 
 
 def test_a_gguf_file_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
